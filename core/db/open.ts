@@ -1,0 +1,84 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3';
+import { Unavailable } from '../errors.ts';
+
+type Drizzle = BetterSQLite3Database;
+
+/** Queries that change nothing. */
+export type ReadQueries = Pick<Drizzle, 'select' | 'selectDistinct' | '$count'>;
+
+/** All queries; handed out inside a transaction only. */
+export type Queries = ReadQueries & Pick<Drizzle, 'insert' | 'update' | 'delete'>;
+
+export interface Db extends ReadQueries {
+  /**
+   * Runs `work` in one transaction (BEGIN IMMEDIATE) on the only writing connection, after those that came before.
+   * Await nothing but queries inside: everybody else who writes is waiting. Committed is on disk (synchronous=FULL).
+   */
+  transaction<T>(work: (tx: Queries) => Promise<T>): Promise<T>;
+  /** The file behind it, for migrations and backups. */
+  readonly writer: Database.Database;
+  close(): void;
+}
+
+export const DATABASE_FILE = 'wiregui.db';
+
+/** Opens (or makes) `wiregui.db` in the folder, 0700. Throws Unavailable when it cannot be used. */
+export function openDb(directory: string): Db {
+  const file = join(directory, DATABASE_FILE);
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const writer = connect(file);
+    // A reader must not be read-only at file level: WAL's shared memory has to be writable (sqlite.org/wal.html).
+    const reader = connect(file);
+    reader.pragma('query_only = ON');
+    return createDb(writer, reader);
+  } catch (cause) {
+    throw new Unavailable(`cannot open the database ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}
+
+function connect(file: string): Database.Database {
+  const connection = new Database(file, { timeout: 5_000 });
+  connection.pragma('journal_mode = WAL');
+  connection.pragma('synchronous = FULL');
+  connection.pragma('foreign_keys = ON');
+  connection.pragma('trusted_schema = OFF');
+  return connection;
+}
+
+function createDb(writer: Database.Database, reader: Database.Database): Db {
+  const writing = drizzle(writer, { casing: 'snake_case' });
+  const reading = drizzle(reader, { casing: 'snake_case' });
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function transact<T>(work: (tx: Queries) => Promise<T>): Promise<T> {
+    writer.exec('BEGIN IMMEDIATE');
+    try {
+      const result = await work(writing);
+      writer.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (writer.inTransaction) writer.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  return {
+    select: reading.select.bind(reading) as Drizzle['select'],
+    selectDistinct: reading.selectDistinct.bind(reading) as Drizzle['selectDistinct'],
+    $count: reading.$count,
+    transaction(work) {
+      const turn = last.then(() => transact(work));
+      last = turn.catch(() => undefined);
+      return turn;
+    },
+    writer,
+    close() {
+      reader.close();
+      writer.close();
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import { and, asc, count, eq, getTableColumns, gt, isNotNull, like, or, sql } from 'drizzle-orm';
+import { containing, type Listed, type ListQuery, orderBy } from '../accounts/store.ts';
+import { users } from '../accounts/tables.ts';
+import type { ReadQueries } from '../db/open.ts';
+import type { DeviceId, UserId } from '../net/inputs.ts';
+import { devices } from './tables.ts';
+
+export type Device = typeof devices.$inferSelect;
+/** A device with what its owner contributes to its fate. */
+export type OwnedDevice = Device & {
+  readonly owner: { readonly email: string; readonly disabledAt: Date | null; readonly lastSignedInAt: Date | null; readonly vpnSessionEndedAt: Date | null };
+};
+
+export interface DeviceQuery extends ListQuery {
+  readonly userId?: string | undefined;
+}
+
+const OWNER = { email: users.email, disabledAt: users.disabledAt, lastSignedInAt: users.lastSignedInAt, vpnSessionEndedAt: users.vpnSessionEndedAt };
+const SORTS = { name: devices.name, owner: users.email, latestHandshake: devices.latestHandshake, createdAt: devices.createdAt } as const;
+export const DEVICE_SORTS = Object.keys(SORTS);
+
+function owned(db: ReadQueries) {
+  return db
+    .select({ ...getTableColumns(devices), owner: OWNER })
+    .from(devices)
+    .innerJoin(users, eq(devices.userId, users.id));
+}
+
+export async function deviceById(db: ReadQueries, id: string): Promise<OwnedDevice | null> {
+  const [device] = await owned(db).where(eq(devices.id, id as DeviceId));
+  return device ?? null;
+}
+
+export async function listDevices(db: ReadQueries, query: DeviceQuery): Promise<Listed<OwnedDevice>> {
+  const pattern = query.q ? containing(query.q) : undefined;
+  const matches = pattern === undefined ? undefined : or(like(devices.name, pattern), like(users.email, pattern), like(devices.ipv4, pattern), like(devices.ipv6, pattern), like(devices.publicKey, pattern));
+  const where = and(matches, query.userId ? eq(devices.userId, query.userId as UserId) : undefined);
+  const items = await owned(db)
+    .where(where)
+    .orderBy(orderBy(SORTS, query.sort, asc(devices.name)), asc(devices.id))
+    .limit(query.limit)
+    .offset(query.offset);
+  const [row] = await db.select({ total: count() }).from(devices).innerJoin(users, eq(devices.userId, users.id)).where(where);
+  return { items, total: row?.total ?? 0 };
+}
+
+/** All devices in a stable order, as the network needs them. */
+export async function allDevices(db: ReadQueries): Promise<readonly OwnedDevice[]> {
+  return owned(db).orderBy(asc(devices.publicKey));
+}
+
+export async function takenAddresses(db: ReadQueries): Promise<ReadonlySet<string>> {
+  const rows = await db.select({ ipv4: devices.ipv4, ipv6: devices.ipv6 }).from(devices);
+  return new Set(rows.flatMap((row) => [row.ipv4, row.ipv6].filter((address) => address !== null)));
+}
+
+export async function otherSubnets(db: ReadQueries, exceptId: string | null) {
+  const rows = await db.select({ id: devices.id, name: devices.name, allowedSubnets: devices.allowedSubnets }).from(devices).where(sql`${devices.allowedSubnets} <> '[]'`);
+  return rows.filter((row) => row.id !== exceptId);
+}
+
+export async function countDevices(db: ReadQueries, userId?: string): Promise<number> {
+  const [row] = await db.select({ total: count() }).from(devices).where(userId === undefined ? undefined : eq(devices.userId, userId as UserId));
+  return row?.total ?? 0;
+}
+
+/** Devices with a handshake after `since`. */
+export async function countOnline(db: ReadQueries, since: Date): Promise<number> {
+  const [row] = await db.select({ total: count() }).from(devices).where(and(isNotNull(devices.latestHandshake), gt(devices.latestHandshake, since)));
+  return row?.total ?? 0;
+}

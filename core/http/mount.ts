@@ -1,0 +1,86 @@
+import Router from '@koa/router';
+import type { Context, Middleware } from 'koa';
+import { type Actor, allows, authorize } from '../accounts/permissions.ts';
+import { Unauthenticated } from '../errors.ts';
+import { localPath, type PageRequest, type Reply, type Route } from './route.ts';
+import { requestSession } from './session.ts';
+
+export interface MountParts {
+  readonly renderView: (ctx: Context, template: string, model: object) => string;
+  /** Waits, a little, until what a change asked of the kernel has been done. */
+  readonly settled: () => Promise<unknown>;
+}
+
+/** One middleware that answers all the routes. A route that names no permission is an error in the program. */
+export function mountRoutes(routes: readonly Route[], parts: MountParts): Middleware {
+  const router = new Router();
+  for (const route of routes) {
+    if (!route.permission) throw new Error(`${route.method} ${route.path} names no permission`);
+    router.register(route.path, [route.method], async (ctx: Context) => answer(ctx, route, parts));
+  }
+  return router.routes() as unknown as Middleware;
+}
+
+async function answer(ctx: Context, route: Route, parts: MountParts): Promise<void> {
+  const request = readRequest(ctx);
+  if (isSignInNeeded(request.actor, route)) {
+    if (ctx.method === 'GET') request.session.returnTo(localPath(ctx.url));
+    ctx.redirect('/login');
+    ctx.status = 303;
+    return;
+  }
+  if (route.permission !== 'public') authorize(request.actor, route.permission);
+  const reply = await route.handle(request);
+  if (ctx.method !== 'GET') await parts.settled();
+  send(ctx, reply, parts);
+}
+
+function isSignInNeeded(actor: Actor, route: Route): boolean {
+  return actor.role === 'nobody' && route.permission !== 'public' && route.auth !== 'bearer' && !allows(actor, route.permission);
+}
+
+function readRequest(ctx: Context): PageRequest {
+  const actor: Actor = ctx.state['actor'];
+  if (actor === undefined) throw new Unauthenticated('');
+  const { request } = ctx as Context & { request: { rawBody?: string; body?: unknown } };
+  return {
+    actor,
+    params: ctx['params'] as Record<string, string>,
+    query: new URLSearchParams(ctx.querystring),
+    form: new URLSearchParams(ctx.is('urlencoded') ? (request.rawBody ?? '') : ''),
+    body: ctx.is('json') ? request.body : undefined,
+    headers: ctx.headers,
+    url: ctx.url,
+    ip: ctx.ip,
+    session: requestSession(ctx),
+  };
+}
+
+function send(ctx: Context, reply: Reply, parts: MountParts): void {
+  if (reply.kind === 'redirect') {
+    ctx.redirect(localPath(reply.to));
+    ctx.status = 303;
+    return;
+  }
+  if (reply.kind === 'empty') {
+    ctx.status = reply.status;
+    ctx.body = null;
+    return;
+  }
+  if (reply.kind === 'json') {
+    ctx.set(reply.headers);
+    ctx.status = reply.status;
+    ctx.body = reply.body === undefined ? null : JSON.stringify(reply.body);
+    ctx.type = 'json';
+    return;
+  }
+  if (reply.kind === 'view') {
+    ctx.status = reply.status;
+    ctx.type = 'html';
+    ctx.body = parts.renderView(ctx, reply.template, reply.model);
+    return;
+  }
+  if (reply.kind === 'download') ctx.attachment(reply.fileName);
+  ctx.type = reply.type;
+  ctx.body = reply.body;
+}

@@ -1,0 +1,87 @@
+import type { Readable } from 'node:stream';
+import type { Actor, Permission } from '../accounts/permissions.ts';
+import type { SessionData } from '../accounts/session-data.ts';
+
+/** A request as a page or API operation sees it. */
+export interface PageRequest {
+  readonly actor: Actor;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly form: URLSearchParams;
+  /** The parsed JSON body; undefined when there was none. */
+  readonly body: unknown;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The path asked for, with its query. */
+  readonly url: string;
+  readonly ip: string;
+  readonly session: RequestSession;
+}
+
+/** The browser's session. Pages read it and leave a message; only core's sign-in begins and ends one. */
+export interface RequestSession {
+  readonly data: Readonly<SessionData>;
+  /** SHA-256 of its id, or null while there is none. */
+  readonly hash: string | null;
+  /** Gives the browser a new id with this data (OWASP: a new id at each change of privilege). */
+  begin(data: SessionData): Promise<void>;
+  end(): void;
+  /** A message for the next page. */
+  flash(kind: 'success' | 'warning' | 'danger', message: string): void;
+  returnTo(path: string): void;
+}
+
+export type Reply =
+  | { readonly kind: 'view'; readonly template: string; readonly model: object; readonly status: number }
+  | { readonly kind: 'redirect'; readonly to: string }
+  | { readonly kind: 'json'; readonly body: unknown; readonly status: number; readonly headers: Readonly<Record<string, string>> }
+  | { readonly kind: 'download'; readonly fileName: string; readonly type: string; readonly body: string | Buffer }
+  | { readonly kind: 'stream'; readonly type: string; readonly body: Readable }
+  | { readonly kind: 'empty'; readonly status: number };
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  /** What the actor needs; `public` is said on purpose, and a route that names nothing does not mount. */
+  readonly permission: Permission | 'public';
+  /** Session cookies for pages; bearer tokens alone for APIs, so that no other site can use them. */
+  readonly auth?: 'session' | 'bearer';
+  handle(request: PageRequest): Promise<Reply> | Reply;
+}
+
+/** A place in the navigation, shown to those who have the permission. */
+export interface NavItem {
+  readonly label: string;
+  readonly path: string;
+  readonly icon: string;
+  readonly permission: Permission;
+  readonly group: 'own' | 'admin';
+}
+
+/** A page: an Eta template and its view model. */
+export function view(template: string, model: object = {}, status = 200): Reply {
+  return { kind: 'view', template, model, status };
+}
+
+/** 303 See Other to a local path (RFC 9110 §15.4.4). */
+export function redirect(to: string): Reply {
+  return { kind: 'redirect', to };
+}
+
+export function json(body: unknown, status = 200, headers: Readonly<Record<string, string>> = {}): Reply {
+  return { kind: 'json', body, status, headers };
+}
+
+export function download(fileName: string, type: string, body: string | Buffer): Reply {
+  return { kind: 'download', fileName, type, body };
+}
+
+/** A body that comes bit by bit: an export, live events. */
+export function stream(type: string, body: Readable): Reply {
+  return { kind: 'stream', type, body };
+}
+
+/** Only a path of this site: anything that a browser could read as another host becomes the start page. */
+export function localPath(path: string | null | undefined): string {
+  if (!path || !/^\/(?![/\\])[^\\\p{Cc}]*$/u.test(path)) return '/';
+  return path;
+}

@@ -1,0 +1,104 @@
+import { bodyParser } from '@koa/bodyparser';
+import Koa, { type Context, type Middleware } from 'koa';
+import compress from 'koa-compress';
+import { type Actor, nobody } from '../accounts/permissions.ts';
+import type { SessionStore } from '../accounts/session-store.ts';
+import type { SessionData } from '../accounts/session-data.ts';
+import type { Config } from '../config.ts';
+import type { Log } from '../system/log.ts';
+import { clientAddress } from './address.ts';
+import { refuseCrossSite } from './csrf.ts';
+import { answerErrors } from './errors.ts';
+import { securityHeaders } from './headers.ts';
+import { sessionMiddleware } from './session.ts';
+
+export interface HttpParts {
+  readonly config: Pick<Config, 'externalUrl' | 'trustedProxies'>;
+  readonly log: Log;
+  readonly sessions: SessionStore;
+  readonly assets: Middleware;
+  /** Paths that take bearer tokens and never cookies. */
+  readonly isApi: (path: string) => boolean;
+  readonly actorOfSession: (data: SessionData, ip: string) => Promise<Actor | null>;
+  readonly actorOfToken: (token: string, ip: string) => Promise<Actor | null>;
+  /** Where everybody must go first, or null: the set-up page of a box without an administrator. */
+  readonly gate: (path: string) => Promise<string | null>;
+  readonly renderError: (ctx: Context, error: { readonly status: number; readonly title: string; readonly detail: string }) => Promise<string>;
+  /** The routes as they are now; plugins come and go. */
+  readonly routes: () => Middleware;
+}
+
+const LARGEST_FORM = '256kb';
+const LARGEST_JSON = '1mb';
+
+/** The Koa application: reads top to bottom as the way of a request. */
+export function createHttp(parts: HttpParts): Koa {
+  const { config, log, isApi } = parts;
+  const isHttps = config.externalUrl.startsWith('https:');
+  const app = new Koa();
+  app.silent = true;
+  app.on('error', (error: NodeJS.ErrnoException) => {
+    // Browsers that leave in the middle of an answer are nobody's error.
+    if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') log.error({ error: error.message }, 'answer failed');
+  });
+
+  app.use(clientAddress(config.trustedProxies));
+  app.use(securityHeaders(isHttps));
+  app.use(parts.assets);
+  app.use(compress({ threshold: 1024, filter: (type) => type !== 'text/event-stream' && /text|json|javascript|xml/.test(type), br: { params: {} } }));
+  app.use(answerErrors(log, isApi, parts.renderError));
+  app.use(refuseCrossSite(isApi));
+  app.use(trustOwnCookies(isHttps));
+  app.use(skipFor(isApi, sessionMiddleware(app, parts.sessions, isHttps)));
+  app.use(authenticate(parts));
+  app.use(passGate(parts.gate));
+  app.use(noStore());
+  app.use(bodyParser({ formLimit: LARGEST_FORM, jsonLimit: LARGEST_JSON, enableTypes: ['form', 'json'], jsonStrict: false }));
+  app.use((ctx, next) => parts.routes()(ctx, next));
+  return app;
+}
+
+/** Behind a proxy that ends TLS the connection is plain, and Secure cookies must be set all the same. */
+function trustOwnCookies(isHttps: boolean): Middleware {
+  return async (ctx, next) => {
+    ctx.cookies.secure = isHttps;
+    await next();
+  };
+}
+
+function skipFor(isSkipped: (path: string) => boolean, middleware: Middleware): Middleware {
+  return (ctx, next) => (isSkipped(ctx.path) ? next() : middleware(ctx, next));
+}
+
+/** Finds out who asks: a bearer token on APIs, the session elsewhere; nobody otherwise. */
+function authenticate({ isApi, actorOfSession, actorOfToken, sessions }: HttpParts): Middleware {
+  return async (ctx, next) => {
+    const actor = isApi(ctx.path) ? await byToken(ctx) : await actorOfSession((ctx['session'] ?? {}) as SessionData, ctx.ip);
+    ctx.state['actor'] = actor ?? nobody(ctx.ip);
+    const sessionId: unknown = ctx.state['sessionId'];
+    if (typeof sessionId === 'string') await sessions.touch(sessionId, { ip: ctx.ip, userAgent: ctx.get('user-agent').slice(0, 512) || null });
+    await next();
+  };
+
+  async function byToken(ctx: Context): Promise<Actor | null> {
+    const [, token] = /^Bearer +(\S+) *$/i.exec(ctx.get('authorization')) ?? [];
+    return token === undefined ? null : actorOfToken(token, ctx.ip);
+  }
+}
+
+function passGate(gate: HttpParts['gate']): Middleware {
+  return async (ctx, next) => {
+    const elsewhere = await gate(ctx.path);
+    if (elsewhere === null) return next();
+    ctx.redirect(elsewhere);
+    ctx.status = 303;
+  };
+}
+
+/** Pages show what is true now and for this person alone: nobody keeps a copy, not even the back button. */
+function noStore(): Middleware {
+  return async (ctx, next) => {
+    ctx.set('Cache-Control', 'no-store');
+    await next();
+  };
+}

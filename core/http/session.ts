@@ -1,0 +1,66 @@
+import type Koa from 'koa';
+import type { Context, Middleware } from 'koa';
+import { createSession } from 'koa-session';
+import type { SessionData } from '../accounts/session-data.ts';
+import { SESSION_IDLE_MS, type SessionStore } from '../accounts/session-store.ts';
+import { hashToken, randomToken } from '../system/secrets.ts';
+import type { RequestSession } from './route.ts';
+
+/** koa-session over our table. The cookie holds 256 random bits; only their hash is stored. */
+export function sessionMiddleware(app: Koa, store: SessionStore, isHttps: boolean): Middleware {
+  return createSession(
+    {
+      key: isHttps ? '__Host-wiregui' : 'wiregui',
+      maxAge: SESSION_IDLE_MS,
+      rolling: false,
+      renew: true,
+      httpOnly: true,
+      secure: isHttps,
+      sameSite: 'lax',
+      signed: false,
+      genid: () => randomToken(),
+      store: {
+        async get(id: string, _maxAge: number, { ctx }: { ctx: Context }) {
+          const data = await store.read(id);
+          if (data !== null) Object.assign(ctx.state, { sessionId: id, storedSessionId: id });
+          return data;
+        },
+        async set(id: string, session: SessionData, _maxAge: number, { ctx }: { ctx: Context }) {
+          const data = dataOf(session);
+          if (ctx.state['storedSessionId'] === id) return store.update(id, data);
+          ctx.state['storedSessionId'] = id;
+          await store.create(id, data, { ip: ctx.ip, userAgent: ctx.get('user-agent').slice(0, 512) || null });
+        },
+        destroy: (id: string) => store.destroy(id),
+      },
+    } as Parameters<typeof createSession>[0],
+    app,
+  );
+}
+
+/** What pages may do with the session of this request. */
+export function requestSession(ctx: Context): RequestSession {
+  const session = () => ctx['session'] as (SessionData & { regenerate(): Promise<void> }) | null;
+  return {
+    data: session() ?? {},
+    hash: typeof ctx.state['sessionId'] === 'string' ? hashToken(ctx.state['sessionId']) : null,
+    async begin(data) {
+      ctx['session'] = { ...data };
+      await session()?.regenerate();
+    },
+    end() {
+      ctx['session'] = null;
+    },
+    flash(kind, message) {
+      Object.assign(session() ?? {}, { flash: { kind, message } });
+    },
+    returnTo(path) {
+      Object.assign(session() ?? {}, { returnTo: path });
+    },
+  };
+}
+
+// koa-session keeps its own fields (`_expire`, `_maxAge`) in the data; ours are the others.
+function dataOf(session: SessionData): SessionData {
+  return Object.fromEntries(Object.entries(session).filter(([key]) => !key.startsWith('_'))) as SessionData;
+}

@@ -1,0 +1,68 @@
+import { type Actor, allows } from '../accounts/permissions.ts';
+import type { SessionData } from '../accounts/session-data.ts';
+import type { Theme } from '../accounts/tables.ts';
+import type { NetworkStatus } from '../net/reconcile.ts';
+import { en } from '../text/en.ts';
+import type { NavItem } from './route.ts';
+
+/** What every template finds in `it` beside its own model. */
+export interface Shell {
+  readonly t: typeof en;
+  readonly actor: Actor;
+  readonly isAdmin: boolean;
+  readonly path: string;
+  readonly ownNav: readonly ShownNavItem[];
+  readonly adminNav: readonly ShownNavItem[];
+  readonly flash: SessionData['flash'] | undefined;
+  readonly network: NetworkStatus;
+  readonly theme: Theme;
+  /** htmx asked for a part of the page: no layout around it. */
+  readonly isFragment: boolean;
+  asset(name: string): string;
+  time(moment: Date | null): string;
+  bytes(count: number): string;
+  can(permission: string): boolean;
+}
+
+interface ShownNavItem extends NavItem {
+  readonly isCurrent: boolean;
+}
+
+interface ShellParts {
+  readonly actor: Actor;
+  readonly path: string;
+  readonly nav: readonly NavItem[];
+  readonly flash: SessionData['flash'] | undefined;
+  readonly network: NetworkStatus;
+  readonly theme: Theme;
+  readonly isFragment: boolean;
+  readonly asset: (name: string) => string;
+}
+
+export function createShell({ nav, ...parts }: ShellParts): Shell {
+  const { actor, path } = parts;
+  const current = nav.filter((item) => isBelow(path, item.path)).sort((a, b) => b.path.length - a.path.length)[0];
+  const visible = nav.filter((item) => allows(actor, item.permission)).map((item) => ({ ...item, isCurrent: item === current }));
+  return {
+    ...parts,
+    t: en,
+    isAdmin: actor.role === 'admin',
+    ownNav: visible.filter((item) => item.group === 'own'),
+    adminNav: visible.filter((item) => item.group === 'admin'),
+    time: (moment) => moment?.toISOString().replace('T', ' ').slice(0, 16).concat(' UTC') ?? '',
+    bytes: formatBytes,
+    can: (permission) => allows(actor, permission),
+  };
+}
+
+/** Binary units, three digits at most: `1.5 MiB`. */
+export function formatBytes(count: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  const power = count < 1 ? 0 : Math.min(Math.floor(Math.log2(count) / 10), units.length - 1);
+  const value = count / 2 ** (10 * power);
+  return `${value < 10 && power > 0 ? value.toFixed(1) : Math.round(value)} ${units[power]}`;
+}
+
+function isBelow(path: string, root: string): boolean {
+  return path === root || path.startsWith(`${root}/`);
+}

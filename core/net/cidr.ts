@@ -1,0 +1,60 @@
+import ipaddr from 'ipaddr.js';
+import type { Cidr } from './inputs.ts';
+
+/**
+ * The network in canonical form with its host bits cleared, or null when the text is none.
+ * A bare address counts as /32 or /128. Zone ids and IPv4 shorthand (`10.1`) are no networks here.
+ */
+export function parseCidr(text: string): Cidr | null {
+  if (!/^[0-9A-Fa-f.:]+(\/\d{1,3})?$/.test(text)) return null;
+  const [address = '', prefixText] = text.split('/');
+  if (!ipaddr.IPv6.isValid(address) && !ipaddr.IPv4.isValidFourPartDecimal(address)) return null;
+  const parsed = ipaddr.parse(address);
+  const bits = parsed.kind() === 'ipv4' ? 32 : 128;
+  const prefix = prefixText === undefined ? bits : Number(prefixText);
+  if (prefix > bits) return null;
+  const network = parsed.kind() === 'ipv4' ? ipaddr.IPv4.networkAddressFromCIDR(`${parsed}/${prefix}`) : ipaddr.IPv6.networkAddressFromCIDR(`${parsed}/${prefix}`);
+  return `${network.toString()}/${prefix}` as Cidr;
+}
+
+/** A single address in canonical form, or null. */
+export function parseAddress(text: string): string | null {
+  const cidr = text.includes('/') ? null : parseCidr(text);
+  return cidr === null ? null : addressOf(cidr);
+}
+
+/** The address part of `10.3.2.0/24`. */
+export function addressOf(cidr: Cidr): string {
+  return cidr.slice(0, cidr.lastIndexOf('/'));
+}
+
+export function prefixOf(cidr: Cidr): number {
+  return Number(cidr.slice(cidr.lastIndexOf('/') + 1));
+}
+
+export function isIpv6(cidrOrAddress: string): boolean {
+  return cidrOrAddress.includes(':');
+}
+
+/** The `offset`-th address of a network: 0 is the network's own, 1 the gateway's. */
+export function hostAt(network: Cidr, offset: bigint): string {
+  const bytes = ipaddr.parse(addressOf(network)).toByteArray();
+  let value = bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n) + offset;
+  for (let i = bytes.length - 1; i >= 0; i -= 1) {
+    bytes[i] = Number(value & 255n);
+    value >>= 8n;
+  }
+  return ipaddr.fromByteArray(bytes).toString();
+}
+
+/** How many addresses a network has. */
+export function sizeOf(network: Cidr): bigint {
+  return 1n << BigInt((isIpv6(network) ? 128 : 32) - prefixOf(network));
+}
+
+/** Whether two networks have an address in common. */
+export function overlaps(a: Cidr, b: Cidr): boolean {
+  if (isIpv6(a) !== isIpv6(b)) return false;
+  const prefix = Math.min(prefixOf(a), prefixOf(b));
+  return parseCidr(`${addressOf(a)}/${prefix}`) === parseCidr(`${addressOf(b)}/${prefix}`);
+}

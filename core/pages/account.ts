@@ -1,0 +1,66 @@
+import { profile, saveProfile } from '../accounts/profile.ts';
+import { userById } from '../accounts/store.ts';
+import type { Users } from '../accounts/users.ts';
+import type { Db } from '../db/open.ts';
+import { NotFound } from '../errors.ts';
+import { field, type FormState, otherErrors } from '../http/fields.ts';
+import { orShowAgain, readForm } from '../http/forms.ts';
+import { type PageRequest, redirect, type Reply, type Route, view } from '../http/route.ts';
+import type { AccountPanel } from '../plugin/contract.ts';
+import type { Clock } from '../system/clock.ts';
+import { en } from '../text/en.ts';
+
+interface AccountPageParts {
+  readonly db: Db;
+  readonly users: Users;
+  readonly clock: Clock;
+  readonly panels: () => readonly AccountPanel[];
+}
+
+const text = en.account;
+const THEMES = (['auto', 'light', 'dark'] as const).map((value) => ({ value, label: text.themes[value] }));
+
+export function accountPages({ db, users, clock, panels }: AccountPageParts): readonly Route[] {
+  async function show(request: PageRequest, state: FormState): Promise<Reply> {
+    const user = await userById(db, request.actor.userId ?? '');
+    if (user === null) throw new NotFound(en.users.unknown);
+    const passwordFields = [
+      field(state, 'currentPassword', text.currentPassword, { kind: 'password', isRequired: true, autocomplete: 'current-password' }),
+      field(state, 'newPassword', text.newPassword, { kind: 'password', isRequired: true, help: text.newPasswordHelp, autocomplete: 'new-password' }),
+    ];
+    const theme = field({ values: user, errors: {} }, 'theme', text.theme, { kind: 'choice', choices: THEMES });
+    const contributed = await Promise.all(panels().map(async (panel) => ({ template: panel.template, model: await panel.model(request) })));
+    return view('core/account', { title: text.title, user, theme, passwordFields, problems: otherErrors(state.errors, passwordFields), panels: contributed });
+  }
+
+  return [
+    { method: 'GET', path: '/account', permission: 'account.own', handle: (request) => show(request, { values: {}, errors: {} }) },
+    {
+      method: 'POST',
+      path: '/account/password',
+      permission: 'account.own',
+      handle(request) {
+        const { actor, form, session } = request;
+        const input = { currentPassword: form.get('currentPassword') ?? '', newPassword: form.get('newPassword') ?? '' };
+        return orShowAgain(
+          async () => {
+            await users.changePassword(actor, input, session.hash);
+            session.flash('success', text.passwordChanged);
+            return redirect('/account');
+          },
+          (errors) => show(request, { values: {}, errors }),
+        );
+      },
+    },
+    {
+      method: 'POST',
+      path: '/account/theme',
+      permission: 'account.own',
+      async handle({ actor, form, session }) {
+        await saveProfile(db, clock, actor, readForm(profile, form));
+        session.flash('success', text.themeSaved);
+        return redirect('/account');
+      },
+    },
+  ];
+}

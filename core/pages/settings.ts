@@ -1,0 +1,68 @@
+import { field, type FormField, type FormState, otherErrors } from '../http/fields.ts';
+import { kindOf, orShowAgain, readForm } from '../http/forms.ts';
+import { NotFound } from '../errors.ts';
+import { redirect, type Reply, type Route, view } from '../http/route.ts';
+import type { Section } from '../settings/sections.ts';
+import type { Settings } from '../settings/settings.ts';
+import { en } from '../text/en.ts';
+import type { z } from 'zod';
+
+interface SettingsPageParts {
+  readonly settings: Settings;
+  /** Core's sections and those of running plugins. */
+  readonly sections: () => readonly Section[];
+}
+
+const ROOT = '/admin/settings';
+
+/** One page a section, drawn from the section's schema. */
+export function settingsPages({ settings, sections }: SettingsPageParts): readonly Route[] {
+  function find(id: string | undefined): Section {
+    const section = sections().find((candidate) => candidate.id === id);
+    if (!section) throw new NotFound(en.errors.notFound);
+    return section;
+  }
+
+  function show(section: Section, state: FormState): Reply {
+    const fields = Object.entries(section.schema.shape).map(([name, schema]) => fieldOf(section, state, name, schema as z.ZodType));
+    const tabs = sections().map(({ id, text }) => ({ path: `${ROOT}/${id}`, title: text.title, isCurrent: id === section.id }));
+    return view('core/settings', { title: section.text.title, lead: section.text.lead, action: `${ROOT}/${section.id}`, tabs, fields, problems: otherErrors(state.errors, fields) });
+  }
+
+  return [
+    { method: 'GET', path: ROOT, permission: 'settings.manage', handle: () => redirect(`${ROOT}/${sections()[0]?.id}`) },
+    {
+      method: 'GET',
+      path: `${ROOT}/:section`,
+      permission: 'settings.manage',
+      async handle({ params }) {
+        const section = find(params['section']);
+        return show(section, { values: await settings.read(section), errors: {} });
+      },
+    },
+    {
+      method: 'POST',
+      path: `${ROOT}/:section`,
+      permission: 'settings.manage',
+      handle({ actor, params, form, session }) {
+        const section = find(params['section']);
+        const input = readForm(section.schema, form);
+        return orShowAgain(
+          async () => {
+            await settings.update(actor, section, input);
+            session.flash('success', en.settings.saved);
+            return redirect(`${ROOT}/${section.id}`);
+          },
+          (errors) => show(section, { values: input, errors }),
+        );
+      },
+    },
+  ];
+}
+
+function fieldOf(section: Section, state: FormState, name: string, schema: z.ZodType): FormField {
+  const { kind, choices, isNullable } = kindOf(schema);
+  const { label = name, help = '' } = section.text.fields[name] ?? {};
+  const labels = section.text.choices?.[name] ?? {};
+  return field(state, name, label, { help, kind, choices: choices.map((value) => ({ value, label: labels[value] ?? value })), isRequired: kind === 'number' || (kind === 'text' && !isNullable) });
+}

@@ -1,0 +1,122 @@
+import { listUsers, USER_SORTS, type User, userById } from '../accounts/store.ts';
+import { newUser, type Users, userChanges } from '../accounts/users.ts';
+import { countDevices } from '../devices/store.ts';
+import type { Db } from '../db/open.ts';
+import { NotFound } from '../errors.ts';
+import { field, type FormState, otherErrors } from '../http/fields.ts';
+import { orShowAgain, readForm } from '../http/forms.ts';
+import { pagerFor, readList, sortLinks } from '../http/lists.ts';
+import { type PageRequest, redirect, type Reply, type Route, view } from '../http/route.ts';
+import { en } from '../text/en.ts';
+
+interface UserPageParts {
+  readonly db: Db;
+  readonly users: Users;
+}
+
+const text = en.users;
+const ROLES = (['unprivileged', 'admin'] as const).map((value) => ({ value, label: text.roles[value] }));
+const ROOT = '/admin/users';
+
+export function userPages({ db, users }: UserPageParts): readonly Route[] {
+  async function existing({ params }: PageRequest): Promise<User> {
+    const user = await userById(db, params['id'] ?? '');
+    if (user === null) throw new NotFound(text.unknown);
+    return user;
+  }
+
+  async function show(user: User, state: FormState): Promise<Reply> {
+    const fields = userFields(state, text.newPassword, text.passwordKeep);
+    return view('core/users/show', { title: user.email, user, deviceCount: await countDevices(db, user.id), fields, problems: otherErrors(state.errors, fields) });
+  }
+
+  /** A question that names what will go, and the act behind it. */
+  const asked = (name: string, label: string, ask: (email: string, devices: number) => string, act: (request: PageRequest, user: User) => Promise<Reply>): readonly Route[] => [
+    {
+      method: 'GET',
+      path: `${ROOT}/:id/${name}`,
+      permission: 'users.manage',
+      async handle(request) {
+        const user = await existing(request);
+        const question = ask(user.email, await countDevices(db, user.id));
+        return view('core/confirm', { title: label, question, label, action: `${ROOT}/${user.id}/${name}`, back: `${ROOT}/${user.id}`, makesKey: false });
+      },
+    },
+    { method: 'POST', path: `${ROOT}/:id/${name}`, permission: 'users.manage', handle: async (request) => act(request, await existing(request)) },
+  ];
+
+  const saved = ({ session }: PageRequest, user: User): Reply => {
+    session.flash('success', text.saved(user.email));
+    return redirect(`${ROOT}/${user.id}`);
+  };
+
+  return [
+    {
+      method: 'GET',
+      path: ROOT,
+      permission: 'users.manage',
+      async handle({ query }) {
+        const state = readList(query, USER_SORTS, 'email');
+        const { items, total } = await listUsers(db, state);
+        return view('core/users/list', { title: text.title, users: items, state, sorts: sortLinks(ROOT, query, state, USER_SORTS), pager: pagerFor(ROOT, query, state, total) });
+      },
+    },
+    { method: 'GET', path: `${ROOT}/new`, permission: 'users.manage', handle: () => newForm({ values: { role: 'unprivileged' }, errors: {} }) },
+    {
+      method: 'POST',
+      path: ROOT,
+      permission: 'users.manage',
+      handle({ actor, form, session }) {
+        const input = readForm(newUser, form);
+        return orShowAgain(
+          async () => {
+            const user = await users.create(actor, input);
+            session.flash('success', text.created(user.email));
+            return redirect(`${ROOT}/${user.id}`);
+          },
+          (errors) => newForm({ values: input, errors }),
+        );
+      },
+    },
+    { method: 'GET', path: `${ROOT}/:id`, permission: 'users.manage', handle: async (request) => existing(request).then((user) => show(user, { values: user, errors: {} })) },
+    {
+      method: 'POST',
+      path: `${ROOT}/:id`,
+      permission: 'users.manage',
+      async handle(request) {
+        const user = await existing(request);
+        const { password, ...input } = readForm(userChanges, request.form);
+        return orShowAgain(
+          async () => saved(request, await users.update(request.actor, user.id, password ? { ...input, password } : input)),
+          (errors) => show(user, { values: { ...user, ...input }, errors }),
+        );
+      },
+    },
+    ...asked('disable', text.disable, text.disableAsk, async (request, user) => saved(request, await users.disable(request.actor, user.id))),
+    ...asked('vpn-end', text.endVpn, text.endVpnAsk, async (request, user) => saved(request, await users.endVpnSession(request.actor, user.id))),
+    ...asked('delete', en.common.delete, text.deleteAsk, async ({ actor, session }, user) => {
+      await users.remove(actor, user.id);
+      session.flash('success', text.deleted(user.email));
+      return redirect(ROOT);
+    }),
+    {
+      method: 'POST',
+      path: `${ROOT}/:id/enable`,
+      permission: 'users.manage',
+      handle: async (request) => saved(request, await users.enable(request.actor, request.params['id'] ?? '')),
+    },
+  ];
+}
+
+function newForm(state: FormState): Reply {
+  const fields = userFields(state, text.password, text.passwordHelp);
+  return view('core/users/new', { title: text.create, fields, problems: otherErrors(state.errors, fields) });
+}
+
+function userFields(state: FormState, passwordLabel: string, passwordHelp: string) {
+  return [
+    field(state, 'email', text.email, { kind: 'email', isRequired: true }),
+    field(state, 'role', text.role, { kind: 'choice', choices: ROLES }),
+    field(state, 'password', passwordLabel, { kind: 'password', help: passwordHelp, autocomplete: 'new-password' }),
+  ];
+}

@@ -1,0 +1,113 @@
+import type { z } from 'zod';
+import type { Actor, Permission } from '../accounts/permissions.ts';
+import type { SecondFactor, SignIn } from '../accounts/sign-in.ts';
+import type { Db } from '../db/open.ts';
+import type { EventBus, EventName, Listener } from '../events/bus.ts';
+import type { NavItem, PageRequest, Route } from '../http/route.ts';
+import type { Job } from '../jobs/jobs.ts';
+import type { Fragments } from '../net/inputs.ts';
+import type { Section } from '../settings/sections.ts';
+import type { Settings } from '../settings/settings.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Log } from '../system/log.ts';
+import type { Secrets } from '../system/secrets.ts';
+import { type Fill, type Slot, slot } from './slots.ts';
+
+/** What a plugin is, before anything of it runs. */
+export interface Manifest {
+  /** Lower-case letters, digits and dashes; folders, tables and routes bear it. */
+  readonly id: string;
+  readonly title: string;
+  /** One sentence for the plugins page. */
+  readonly summary: string;
+  /** A section of settings: page, API and validation come from its schema. */
+  readonly settings?: Section;
+}
+
+/** What `setup` returns; core mounts all of it or none. */
+export interface Parts {
+  /** Evaluated when everything is loaded, so that a page may collect what others contribute. */
+  readonly pages?: () => readonly Route[];
+  readonly nav?: readonly NavItem[];
+  readonly api?: readonly Operation[];
+  readonly jobs?: readonly Job[];
+  readonly signIn?: readonly SignInMethod[];
+  readonly secondFactor?: SecondFactor;
+  /** The rules this plugin wants in force, computed anew at each reconcile; typed, never text. */
+  readonly network?: () => Promise<Fragments>;
+  readonly on?: { readonly [Name in EventName]?: Listener<Name> };
+  readonly fills?: readonly Fill[];
+  stop?(): Promise<void>;
+}
+
+/** All that a plugin is given. */
+export interface Host {
+  readonly settings: Settings;
+  readonly db: Db;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly secrets: Secrets;
+  readonly events: EventBus;
+  readonly signIn: Pick<SignIn, 'prove' | 'satisfy'>;
+  /** Asks for the desired state to be computed and applied; resolves when it has been, or failed. */
+  reconcile(): Promise<void>;
+  /** Everything that running plugins have put into the slot, in their order. */
+  all<T>(place: Slot<T>): readonly T[];
+}
+
+export interface Plugin {
+  readonly manifest: Manifest;
+  setup(host: Host): Promise<Parts> | Parts;
+}
+
+/** A way to sign in, shown on the sign-in page. */
+export interface SignInMethod {
+  readonly id: string;
+  readonly label: string;
+  /** Where its button leads. */
+  readonly path: string;
+  readonly icon: string;
+}
+
+/** Schema, permission, and the very service function that the page calls; the API plugin serves it. */
+export interface Operation {
+  readonly id: string;
+  readonly method: Route['method'];
+  /** Below the API's root: `/devices/:id`. */
+  readonly path: string;
+  readonly permission: Permission;
+  readonly summary: string;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodObject;
+  /** 200 when absent. */
+  readonly status?: 200 | 201 | 204;
+  handle(call: OperationCall): Promise<OperationAnswer>;
+}
+
+export interface OperationCall {
+  readonly actor: Actor;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, unknown>>;
+  /** Camel-cased; the service validates it. */
+  readonly body: unknown;
+}
+
+export interface OperationAnswer {
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Turns a bearer token into who it speaks for, or null. */
+export type BearerAuthenticator = (token: string, ip: string) => Promise<Actor | null>;
+export const bearerSlot = slot<BearerAuthenticator>('http.bearer');
+export const operationSlot = slot<Operation>('api.operation');
+export const signInSlot = slot<SignInMethod>('sign-in.method');
+export const secondFactorSlot = slot<SecondFactor>('sign-in.second-factor');
+
+/** A card on the account page. */
+export interface AccountPanel {
+  readonly template: string;
+  model(request: PageRequest): Promise<object>;
+}
+export const accountPanelSlot = slot<AccountPanel>('account.panel');
+

@@ -1,0 +1,191 @@
+import { AppError, messageOf, NotFound } from '../errors.ts';
+import type { EventName } from '../events/bus.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import type { FragmentKey, Fragments, NftRule } from '../net/inputs.ts';
+import type { NetworkStore } from '../net/store.ts';
+import type { Clock } from '../system/clock.ts';
+import { en } from '../text/en.ts';
+import { type Host, operationSlot, type Parts, type Plugin, secondFactorSlot, signInSlot } from './contract.ts';
+import { type Fill, fill, type Slot } from './slots.ts';
+import type { PluginStates } from './states.ts';
+
+export type PluginState = { readonly kind: 'running' } | { readonly kind: 'failed'; readonly why: string } | { readonly kind: 'off' } | { readonly kind: 'safe-mode' };
+
+export interface PluginStatus {
+  readonly plugin: Plugin;
+  readonly state: PluginState;
+}
+
+export interface PluginHost {
+  /** Starts every plugin that is on, in order; one that fails keeps nobody else from running. */
+  startAll(isSafeMode: boolean): Promise<void>;
+  /** Stops all in reverse order. */
+  stopAll(): Promise<void>;
+  enable(id: string): Promise<PluginStatus>;
+  disable(id: string): Promise<PluginStatus>;
+  statuses(): readonly PluginStatus[];
+  parts(): readonly Parts[];
+  all<T>(place: Slot<T>): readonly T[];
+  /** The rules of all plugins: computed by those that run, the last good ones of those that cannot. */
+  fragments(): Promise<Fragments>;
+}
+
+interface HostParts {
+  readonly plugins: readonly Plugin[];
+  readonly states: PluginStates;
+  readonly services: Omit<Host, 'all'>;
+  readonly jobs: Jobs;
+  readonly network: Pick<NetworkStore, 'rememberFragments' | 'forgetFragments' | 'recallFragments'>;
+  readonly migrate: (owner: string) => void;
+}
+
+interface Running {
+  readonly parts: Parts;
+  readonly fills: readonly Fill[];
+  readonly stops: readonly (() => void)[];
+}
+
+const DEADLINE_MS = { setup: 10_000, network: 5_000, stop: 5_000 };
+
+export function createPluginHost({ plugins, states, services, jobs, network, migrate }: HostParts): PluginHost {
+  const running = new Map<string, Running>();
+  const state = new Map<string, PluginState>(plugins.map(({ manifest }) => [manifest.id, { kind: 'off' }]));
+  const remembered = new Map<string, string>();
+
+  const all = <T>(place: Slot<T>): readonly T[] => ordered().flatMap(({ fills }) => fills.filter((item) => item.slot.name === place.name).map((item) => item.value as T));
+  const ordered = () => plugins.flatMap(({ manifest }) => running.get(manifest.id) ?? []);
+
+  async function start(plugin: Plugin): Promise<void> {
+    const { id } = plugin.manifest;
+    try {
+      migrate(id);
+      const log = services.log.child({ plugin: id });
+      const parts = await within(DEADLINE_MS.setup, services.clock, `${id} setup`, async () => plugin.setup({ ...services, log, all }));
+      running.set(id, { parts, fills: fillsOf(parts), stops: mount(id, parts) });
+      state.set(id, { kind: 'running' });
+    } catch (error) {
+      state.set(id, { kind: 'failed', why: messageOf(error) });
+      services.log.error({ plugin: id, error: messageOf(error) }, 'plugin failed to start');
+    }
+  }
+
+  function mount(id: string, parts: Parts): (() => void)[] {
+    const listeners = Object.entries(parts.on ?? {}) as [EventName, () => void][];
+    const routes = parts.pages?.() ?? [];
+    const unguarded = routes.find((route) => !route.permission);
+    if (unguarded) throw new AppErrorInPlugin(`${unguarded.method} ${unguarded.path} names no permission`);
+    return [...listeners.map(([name, listener]) => services.events.on(name, listener)), ...(parts.jobs ?? []).map((job) => jobs.start({ ...job, id: `${id}:${job.id}` }))];
+  }
+
+  async function stop(plugin: Plugin): Promise<void> {
+    const active = running.get(plugin.manifest.id);
+    if (!active) return;
+    running.delete(plugin.manifest.id);
+    for (const end of active.stops) end();
+    try {
+      await within(DEADLINE_MS.stop, services.clock, `${plugin.manifest.id} stop`, async () => active.parts.stop?.());
+    } catch (error) {
+      services.log.warn({ plugin: plugin.manifest.id, error: messageOf(error) }, 'plugin did not stop cleanly');
+    }
+  }
+
+  async function fragmentsOf({ manifest: { id } }: Plugin): Promise<Fragments> {
+    const active = running.get(id);
+    if (state.get(id)?.kind === 'off') return new Map();
+    if (active && !active.parts.network) return new Map();
+    try {
+      const compute = active?.parts.network;
+      if (!compute) return (await network.recallFragments(id)) ?? new Map();
+      const fragments = await within(DEADLINE_MS.network, services.clock, `${id} rules`, compute);
+      await remember(id, fragments);
+      return fragments;
+    } catch (error) {
+      // Never fail open: a broken firewall keeps the rules it had.
+      services.log.error({ plugin: id, error: messageOf(error) }, 'plugin could not compute its rules; the last good ones stay');
+      return (await network.recallFragments(id)) ?? new Map();
+    }
+  }
+
+  async function remember(id: string, fragments: Fragments): Promise<void> {
+    const text = JSON.stringify([...fragments]);
+    if (remembered.get(id) === text) return;
+    await network.rememberFragments(id, fragments);
+    remembered.set(id, text);
+  }
+
+  function find(id: string): Plugin {
+    const plugin = plugins.find(({ manifest }) => manifest.id === id);
+    if (!plugin) throw new NotFound(en.plugins.unknown);
+    return plugin;
+  }
+
+  const statusOf = (plugin: Plugin): PluginStatus => ({ plugin, state: state.get(plugin.manifest.id) ?? { kind: 'off' } });
+
+  return {
+    all,
+    parts: () => ordered().map(({ parts }) => parts),
+    statuses: () => plugins.map(statusOf),
+    async startAll(isSafeMode) {
+      for (const plugin of plugins) {
+        const isEnabled = await states.isEnabled(plugin.manifest.id);
+        if (!isEnabled) state.set(plugin.manifest.id, { kind: 'off' });
+        else if (isSafeMode) state.set(plugin.manifest.id, { kind: 'safe-mode' });
+        else await start(plugin);
+      }
+    },
+    async stopAll() {
+      for (const plugin of plugins.toReversed()) await stop(plugin);
+    },
+    async enable(id) {
+      const plugin = find(id);
+      await states.setEnabled(id, true);
+      if (!running.has(id)) await start(plugin);
+      services.events.emit('plugins.changed', {});
+      return statusOf(plugin);
+    },
+    async disable(id) {
+      const plugin = find(id);
+      await states.setEnabled(id, false);
+      await stop(plugin);
+      state.set(id, { kind: 'off' });
+      remembered.delete(id);
+      await network.forgetFragments(id);
+      services.events.emit('plugins.changed', {});
+      return statusOf(plugin);
+    },
+    async fragments() {
+      const merged = new Map<FragmentKey, NftRule[]>();
+      for (const plugin of plugins) {
+        for (const [key, rules] of await fragmentsOf(plugin)) merged.set(key, [...(merged.get(key) ?? []), ...rules]);
+      }
+      return merged;
+    },
+  };
+}
+
+class AppErrorInPlugin extends AppError {
+  readonly code = 'plugin_broken';
+  readonly status = 500;
+}
+
+function fillsOf(parts: Parts): readonly Fill[] {
+  return [
+    ...(parts.fills ?? []),
+    ...(parts.api ?? []).map((operation) => fill(operationSlot, operation)),
+    ...(parts.signIn ?? []).map((method) => fill(signInSlot, method)),
+    ...(parts.secondFactor ? [fill(secondFactorSlot, parts.secondFactor)] : []),
+  ];
+}
+
+/** What `work` resolves to, or an error when it takes longer. */
+async function within<T>(deadlineMs: number, clock: Clock, what: string, work: () => Promise<T>): Promise<T> {
+  let cancel = () => {};
+  const late = new Promise<never>((_, reject) => {
+    cancel = clock.after(deadlineMs, () => reject(new AppErrorInPlugin(`${what} took longer than ${deadlineMs / 1_000} s`)));
+  });
+  try {
+    return await Promise.race([work(), late]);
+  } finally {
+    cancel();
+  }
+}

@@ -1,0 +1,68 @@
+import { eq } from 'drizzle-orm';
+import type { z } from 'zod';
+import { type Actor, authorize } from '../accounts/permissions.ts';
+import type { Audit } from '../audit/audit.ts';
+import type { Changes } from '../audit/tables.ts';
+import type { Db, Queries, ReadQueries } from '../db/open.ts';
+import type { EventBus } from '../events/bus.ts';
+import { parse } from '../parse.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Section } from './sections.ts';
+import { settings } from './tables.ts';
+
+export interface Settings {
+  /** The section's document, defaults filled in. */
+  read<Schema extends z.ZodObject>(section: Section<Schema>, db?: ReadQueries): Promise<z.output<Schema>>;
+  /**
+   * Changes the fields that `patch` names and leaves the others. Throws InvalidInput by field.
+   * A guard refuses, by throwing, what is valid by itself but not in the present state.
+   */
+  update<Schema extends z.ZodObject>(actor: Actor, section: Section<Schema>, patch: unknown): Promise<z.output<Schema>>;
+  guard(sectionId: string, check: (tx: Queries, next: Readonly<Record<string, unknown>>) => Promise<void>): void;
+}
+
+interface SettingsParts {
+  readonly db: Db;
+  readonly audit: Audit;
+  readonly events: EventBus;
+  readonly clock: Clock;
+}
+
+export function createSettings({ db, audit, events, clock }: SettingsParts): Settings {
+  const guards = new Map<string, ((tx: Queries, next: Readonly<Record<string, unknown>>) => Promise<void>)[]>();
+
+  async function stored(queries: ReadQueries, id: string): Promise<Readonly<Record<string, unknown>>> {
+    const [row] = await queries.select().from(settings).where(eq(settings.section, id));
+    return row?.document ?? {};
+  }
+
+  return {
+    async read(section, queries = db) {
+      return section.schema.parse(await stored(queries, section.id)) as never;
+    },
+    async update(actor, section, patch) {
+      authorize(actor, 'settings.manage');
+      const next = await db.transaction(async (tx) => {
+        const before = await stored(tx, section.id);
+        const document = parse(section.schema, { ...before, ...(patch as object) }) as Record<string, unknown>;
+        for (const check of guards.get(section.id) ?? []) await check(tx, document);
+        const row = { document, updatedAt: clock.now() };
+        await tx.insert(settings).values({ section: section.id, ...row }).onConflictDoUpdate({ target: settings.section, set: row });
+        const changes = differences(section.schema.parse(before), document);
+        await audit.record(tx, actor, { action: 'settings.changed', target: { type: 'settings', id: section.id, name: section.text.title }, changes });
+        return document;
+      });
+      events.emit('settings.changed', { section: section.id });
+      return next as never;
+    },
+    guard(sectionId, check) {
+      guards.set(sectionId, [...(guards.get(sectionId) ?? []), check]);
+    },
+  };
+}
+
+/** `{ field: [old, new] }` for what differs. */
+export function differences(before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): Changes {
+  const changed = Object.keys(after).filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+  return Object.fromEntries(changed.map((key) => [key, [before[key] ?? null, after[key] ?? null]]));
+}
