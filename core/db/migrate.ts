@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import { AppError } from '../errors.ts';
+import { setPragma } from './open.ts';
 
 /** The database cannot be brought to the shape this version needs; nothing was changed. */
 export class MigrationFailed extends AppError {
@@ -29,11 +30,11 @@ export function migrate(database: Database, folder: string, owner: string): void
 
   // SQLite ignores this pragma inside a transaction, and drizzle rebuilds a table by dropping it: with foreign
   // keys on, the drop would delete every child row (sqlite.org/lang_altertable.html#otheralter).
-  database.pragma('foreign_keys = OFF');
+  setPragma(database, 'foreign_keys = OFF');
   try {
     database.transaction(() => applyAll(database, owner, pending)).immediate();
   } finally {
-    database.pragma('foreign_keys = ON');
+    setPragma(database, 'foreign_keys = ON');
   }
 }
 
@@ -50,8 +51,8 @@ function readMigrations(directory: string): readonly Migration[] {
 
 function readJournal(database: Database, owner: string): ReadonlyMap<string, string> {
   database.exec('CREATE TABLE IF NOT EXISTS migrations (owner TEXT, name TEXT, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL, PRIMARY KEY (owner, name))');
-  const rows = database.prepare('SELECT name, checksum FROM migrations WHERE owner = ?').all(owner);
-  return new Map((rows as { name: string; checksum: string }[]).map((row) => [row.name, row.checksum]));
+  const rows = database.prepare('SELECT name, checksum FROM migrations WHERE owner = ?').raw().all(owner);
+  return new Map(rows as [name: string, checksum: string][]);
 }
 
 function refuseChangedHistory(owner: string, migrations: readonly Migration[], applied: ReadonlyMap<string, string>): void {
@@ -72,7 +73,7 @@ function applyAll(database: Database, owner: string, pending: readonly Migration
     }
     record.run(owner, name, checksum);
   }
-  const dangling = database.pragma('foreign_key_check') as readonly { table: string; parent: string }[];
+  const dangling = database.prepare('SELECT "table", parent FROM pragma_foreign_key_check').raw().all() as [table: string, parent: string][];
   const [first] = dangling;
-  if (first) throw new MigrationFailed(`migrating ${owner} would leave ${dangling.length} rows without what they refer to (${first.table} → ${first.parent})`);
+  if (first) throw new MigrationFailed(`migrating ${owner} would leave ${dangling.length} rows without what they refer to (${first.join(' → ')})`);
 }

@@ -12,6 +12,7 @@ export interface Events {
   'session.ended': { readonly userId: UserId };
   'settings.changed': { readonly section: string };
   'notification.raised': { readonly id: string };
+  'stats.changed': Record<never, never>;
   'network.changed': Record<never, never>;
   'plugins.changed': Record<never, never>;
 }

@@ -44,6 +44,7 @@ export function createLive(events: EventBus, clock: Clock): Live {
   events.on('device.deleted', ({ userId }) => publish('devices', ofUser(userId, 'devices.manage')));
   events.on('user.changed', ({ userId }) => publish('users', ofUser(userId, 'users.manage')));
   events.on('user.deleted', () => publish('users', admins('users.manage')));
+  events.on('stats.changed', () => publish('devices', () => true));
   events.on('network.changed', () => publish('network', () => true));
   events.on('notification.raised', () => publish('notifications', admins('diagnostics.read')));
   events.on('plugins.changed', () => publish('plugins', admins('plugins.manage')));

@@ -1,3 +1,5 @@
+import type { NetworkStatus } from '../net/reconcile.ts';
+
 /** What pages may know of the network; `core/app.ts` fills it from the reconciler. */
 export interface NetworkView {
   readonly interfaceName: string;
@@ -8,6 +10,7 @@ export interface NetworkView {
   drift(): readonly { readonly at: Date; readonly what: string }[];
   /** Our table as the kernel lists it, or null while the data plane is off. */
   ruleset(): Promise<string | null>;
+  status(): NetworkStatus;
 }
 
 export interface PeerView {

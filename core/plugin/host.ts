@@ -21,6 +21,8 @@ export interface PluginHost {
   startAll(isSafeMode: boolean): Promise<void>;
   /** Stops all in reverse order. */
   stopAll(): Promise<void>;
+  /** Starts and stops what another process has switched on or off. */
+  followStates(): Promise<void>;
   enable(id: string): Promise<PluginStatus>;
   disable(id: string): Promise<PluginStatus>;
   statuses(): readonly PluginStatus[];
@@ -37,6 +39,8 @@ interface HostParts {
   readonly jobs: Jobs;
   readonly network: Pick<NetworkStore, 'rememberFragments' | 'forgetFragments' | 'recallFragments'>;
   readonly migrate: (owner: string) => void;
+  /** What core itself puts into slots. */
+  readonly coreFills: () => readonly Fill[];
 }
 
 interface Running {
@@ -47,12 +51,12 @@ interface Running {
 
 const DEADLINE_MS = { setup: 10_000, network: 5_000, stop: 5_000 };
 
-export function createPluginHost({ plugins, states, services, jobs, network, migrate }: HostParts): PluginHost {
+export function createPluginHost({ plugins, states, services, jobs, network, migrate, coreFills }: HostParts): PluginHost {
   const running = new Map<string, Running>();
   const state = new Map<string, PluginState>(plugins.map(({ manifest }) => [manifest.id, { kind: 'off' }]));
   const remembered = new Map<string, string>();
 
-  const all = <T>(place: Slot<T>): readonly T[] => ordered().flatMap(({ fills }) => fills.filter((item) => item.slot.name === place.name).map((item) => item.value as T));
+  const all = <T>(place: Slot<T>): readonly T[] => [...coreFills(), ...ordered().flatMap(({ fills }) => fills)].filter((item) => item.slot.name === place.name).map((item) => item.value as T);
   const ordered = () => plugins.flatMap(({ manifest }) => running.get(manifest.id) ?? []);
 
   async function start(plugin: Plugin): Promise<void> {
@@ -87,6 +91,14 @@ export function createPluginHost({ plugins, states, services, jobs, network, mig
     } catch (error) {
       services.log.warn({ plugin: plugin.manifest.id, error: messageOf(error) }, 'plugin did not stop cleanly');
     }
+  }
+
+  async function switchOff(plugin: Plugin): Promise<void> {
+    const { id } = plugin.manifest;
+    await stop(plugin);
+    state.set(id, { kind: 'off' });
+    remembered.delete(id);
+    await network.forgetFragments(id);
   }
 
   async function fragmentsOf({ manifest: { id } }: Plugin): Promise<Fragments> {
@@ -146,12 +158,19 @@ export function createPluginHost({ plugins, states, services, jobs, network, mig
     async disable(id) {
       const plugin = find(id);
       await states.setEnabled(id, false);
-      await stop(plugin);
-      state.set(id, { kind: 'off' });
-      remembered.delete(id);
-      await network.forgetFragments(id);
+      await switchOff(plugin);
       services.events.emit('plugins.changed', {});
       return statusOf(plugin);
+    },
+    async followStates() {
+      for (const plugin of plugins) {
+        const { id } = plugin.manifest;
+        const isEnabled = await states.isEnabled(id);
+        const isOff = state.get(id)?.kind === 'off';
+        if (isEnabled !== isOff) continue;
+        await (isEnabled ? start(plugin) : switchOff(plugin));
+        services.events.emit('plugins.changed', {});
+      }
     },
     async fragments() {
       const merged = new Map<FragmentKey, NftRule[]>();

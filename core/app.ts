@@ -1,0 +1,279 @@
+import { join } from 'node:path';
+import type { Context, Middleware } from 'koa';
+import type { Actor } from './accounts/permissions.ts';
+import type { SessionData } from './accounts/session-data.ts';
+import { createSessionStore } from './accounts/session-store.ts';
+import { createSetup } from './accounts/setup.ts';
+import { createSignIn } from './accounts/sign-in.ts';
+import { userById } from './accounts/store.ts';
+import { createThrottle } from './accounts/throttle.ts';
+import { createUsers } from './accounts/users.ts';
+import { createAudit } from './audit/audit.ts';
+import type { Config } from './config.ts';
+import { migrate } from './db/migrate.ts';
+import { openDb } from './db/open.ts';
+import { createDevices, refuseStrandedAddresses } from './devices/devices.ts';
+import { createEventBus, type EventName } from './events/bus.ts';
+import { loadAssets } from './http/assets.ts';
+import { createHttp } from './http/server.ts';
+import { createLive } from './http/live.ts';
+import { mountRoutes } from './http/mount.ts';
+import { type NavItem, type Route, stream } from './http/route.ts';
+import { createShell, type Shell } from './http/shell.ts';
+import { loadTemplates } from './http/templates.ts';
+import { createJobs, type Job } from './jobs/jobs.ts';
+import { whyNoDataPlane } from './net/capability.ts';
+import { createKernel } from './net/kernel.ts';
+import { createIdleReconciler, createReconciler } from './net/reconcile.ts';
+import { createNetworkStore } from './net/store.ts';
+import { createNotifications } from './notifications/notifications.ts';
+import { accountPages } from './pages/account.ts';
+import { auditPages } from './pages/audit.ts';
+import { dashboardPages } from './pages/dashboard.ts';
+import { devicePages } from './pages/devices.ts';
+import { diagnosticsPages } from './pages/diagnostics.ts';
+import { healthPage } from './pages/health.ts';
+import { CORE_NAV } from './pages/nav.ts';
+import type { NetworkView } from './pages/network-view.ts';
+import { pluginPages } from './pages/plugins.ts';
+import { settingsPages } from './pages/settings.ts';
+import { setupPages } from './pages/setup.ts';
+import { signInPages } from './pages/sign-in.ts';
+import { userPages } from './pages/users.ts';
+import { accountPanelSlot, bearerSlot, operationSlot, type Plugin, secondFactorSlot, signInSlot } from './plugin/contract.ts';
+import { coreOperations } from './plugin/core-operations.ts';
+import { createPluginHost } from './plugin/host.ts';
+import { fill } from './plugin/slots.ts';
+import { createPluginStates } from './plugin/states.ts';
+import { coreSections } from './settings/sections.ts';
+import { createSettings } from './settings/settings.ts';
+import { statsJob } from './devices/stats.ts';
+import type { Clock } from './system/clock.ts';
+import type { Log } from './system/log.ts';
+import type { Paths } from './system/paths.ts';
+import type { Run, Watch } from './system/run.ts';
+import { createSecrets, readOrCreateKeyFile } from './system/secrets.ts';
+
+export interface AppParts {
+  readonly config: Config;
+  readonly paths: Paths;
+  readonly plugins: readonly Plugin[];
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly run: Run;
+  readonly watch: Watch;
+}
+
+export type App = Awaited<ReturnType<typeof createApp>>;
+
+/** Longer, and the page says “being applied” instead of waiting. */
+const SETTLE_MS = 1_000;
+const HOUSEKEEPING_MS = 3_600_000;
+const HEALTHY_AFTER_MS = 10_000;
+
+/** What changes the desired state of the network. */
+const NETWORK_EVENTS: readonly EventName[] = ['user.changed', 'user.deleted', 'user.signed-in', 'device.changed', 'device.deleted', 'settings.changed', 'plugins.changed'];
+
+/** Puts everything together; nothing runs until `start`. The only place that knows all parts. */
+export async function createApp({ config, paths, plugins, clock, log, run, watch }: AppParts) {
+  const db = openDb(config.dataDirectory);
+  migrate(db.writer, paths.migrations, 'core');
+  const secrets = createSecrets(config.secretKey ?? readOrCreateKeyFile(join(config.dataDirectory, 'secret.key')));
+  const sections = coreSections(config);
+  const events = createEventBus(log);
+  const audit = createAudit(clock);
+  const jobs = createJobs(clock, log);
+  const notifications = createNotifications(db, clock, events);
+  const settings = createSettings({ db, audit, events, clock });
+  settings.guard('network', (tx, next) => refuseStrandedAddresses(tx, next as never));
+
+  const sessions = createSessionStore(db, clock);
+  const throttle = createThrottle(db, clock);
+  const users = createUsers({ db, audit, events, clock });
+  const setup = createSetup({ db, audit, clock, throttle, sections });
+  const signIn = createSignIn({ db, audit, events, clock, throttle, secondFactors: () => host.all(secondFactorSlot) });
+  const devices = createDevices({ db, audit, events, clock, secrets, settings, sections });
+
+  const networkStore = createNetworkStore({ db, config, settings, sections, secrets, clock });
+  const states = createPluginStates(db, clock);
+  const host = createPluginHost({
+    plugins,
+    states,
+    services: { settings, db, log, clock, secrets, events, signIn, reconcile: async () => void (await reconciler.request()) },
+    jobs,
+    network: networkStore,
+    migrate: (owner) => migrate(db.writer, paths.migrations, owner),
+    coreFills: () => operations.map((operation) => fill(operationSlot, operation)),
+  });
+
+  const whyOff = await whyNoDataPlane(config.dataPlane, run);
+  const load = async () => networkStore.load(await host.fragments());
+  const onChange = () => events.emit('network.changed', {});
+  const reconciler = whyOff === null ? createReconciler({ load, kernel: createKernel(run, log), watch, clock, log, onChange }) : createIdleReconciler(whyOff);
+  for (const name of NETWORK_EVENTS) events.on(name, () => void reconciler.request());
+  events.on('network.changed', async () => {
+    const status = reconciler.status();
+    if (status.kind === 'failed') await notifications.raise('error', 'network', status.why);
+  });
+
+  const serverPublicKey = async () => (await networkStore.serverKeys()).publicKey;
+  const operations = coreOperations({ db, users, devices, settings, sections, clock, serverPublicKey });
+
+  const network: NetworkView = {
+    interfaceName: config.interfaceName,
+    serverPublicKey,
+    peers: async () => (reconciler.status().kind === 'off' ? [] : [...(await reconciler.peers().catch(() => new Map())).values()]),
+    drift: reconciler.drift,
+    ruleset: reconciler.ruleset,
+    status: reconciler.status,
+  };
+
+  let isSafeMode = false;
+  const leaveSafeMode = async () => {
+    await states.forgetStarts();
+    isSafeMode = false;
+    await host.startAll(false);
+    events.emit('plugins.changed', {});
+  };
+
+  const live = createLive(events, clock);
+  const pageParts = { db, devices, settings, sections, clock, users, audit, setup, signIn, notifications, network, host };
+  const coreRoutes: readonly Route[] = [
+    ...setupPages(pageParts),
+    ...signInPages({ signIn, methods: () => host.all(signInSlot) }),
+    ...devicePages({ ...pageParts, serverPublicKey }),
+    ...accountPages({ ...pageParts, panels: () => host.all(accountPanelSlot) }),
+    ...dashboardPages(pageParts),
+    ...userPages(pageParts),
+    ...settingsPages({ settings, sections: () => [...Object.values(sections), ...host.statuses().flatMap(({ plugin, state }) => (state.kind === 'running' && plugin.manifest.settings ? [plugin.manifest.settings] : []))] }),
+    ...diagnosticsPages(pageParts),
+    ...auditPages(pageParts),
+    ...pluginPages({ ...pageParts, isSafeMode: () => isSafeMode, leaveSafeMode }),
+    healthPage({ db, network, host, jobs, isSafeMode: () => isSafeMode }),
+    { method: 'GET', path: '/live', permission: 'account.own', handle: ({ actor }) => stream('text/event-stream', live.open(actor)) },
+  ];
+
+  const assets = loadAssets(paths.assets);
+  const render = await loadTemplates(paths.views);
+  const mountParts = { renderView: (ctx: Context, template: string, model: object) => render(template, { ...shellFor(ctx), ...model }), settled: () => settle(reconciler.request) };
+  const navigation = (): readonly NavItem[] => [...CORE_NAV, ...host.parts().flatMap(({ nav }) => nav ?? [])];
+
+  function shellFor(ctx: Context): Shell {
+    const actor: Actor = ctx.state['actor'];
+    const session = (ctx['session'] ?? {}) as SessionData;
+    const { flash } = session;
+    if (flash) delete session.flash;
+    return createShell({ actor, path: ctx.path, nav: navigation(), flash, network: reconciler.status(), theme: ctx.state['theme'] ?? 'auto', isFragment: ctx.get('hx-request') === 'true' && ctx.get('hx-boosted') !== 'true', asset: assets.url });
+  }
+
+  let router: Middleware = mountRoutes(coreRoutes, mountParts);
+  const remount = () => {
+    router = mountRoutes([...coreRoutes, ...host.parts().flatMap(({ pages }) => pages?.() ?? [])], mountParts);
+  };
+  events.on('plugins.changed', remount);
+
+  async function actorOfSession(data: SessionData, ip: string): Promise<Actor | null> {
+    const user = data.userId === undefined ? null : await userById(db, data.userId);
+    if (user === null || user.disabledAt !== null) return null;
+    return { userId: user.id, name: user.email, role: user.role, via: 'page', ip };
+  }
+
+  async function actorOfToken(token: string, ip: string): Promise<Actor | null> {
+    for (const authenticate of host.all(bearerSlot)) {
+      const actor = await authenticate(token, ip);
+      if (actor) return actor;
+    }
+    return null;
+  }
+
+  let hasBeenSetUp = false;
+  async function gate(path: string): Promise<string | null> {
+    hasBeenSetUp ||= !(await setup.isNeeded());
+    return hasBeenSetUp || path === '/setup' || path.startsWith('/api/') ? null : '/setup';
+  }
+
+  const http = createHttp({
+    config,
+    log,
+    sessions,
+    assets: assets.serve,
+    isApi: (path) => path.startsWith('/api/') || path.startsWith('/v0/'),
+    actorOfSession,
+    actorOfToken,
+    gate,
+    renderError: async (ctx, error) => {
+      ctx.state['actor'] ??= await actorOfSession((ctx['session'] ?? {}) as SessionData, ctx.ip).catch(() => null);
+      ctx.state['actor'] ??= { userId: null, name: 'nobody', role: 'nobody', via: 'page', ip: ctx.ip };
+      return render('core/error', { ...shellFor(ctx), ...error });
+    },
+    routes: () => router,
+  });
+
+  let stops: (() => void)[] = [];
+  return {
+    db,
+    audit,
+    setup,
+    users,
+    devices,
+    settings,
+    sections,
+    secrets,
+    http,
+    host,
+    events,
+    reconciler,
+    networkStore,
+
+    /** Loads plugins and brings the network up; the network's failure does not keep the pages from running. */
+    async start(): Promise<void> {
+      const beginning = await states.beginStart();
+      isSafeMode = beginning.isSafeMode;
+      if (isSafeMode) log.error('the last three starts did not become healthy: safe mode, no plugin is loaded');
+      await host.startAll(isSafeMode);
+      remount();
+      await reconciler.start();
+      stops = [
+        jobs.start(statsJob({ db, events, peers: network.peers })),
+        jobs.start(foreignWritesJob()),
+        jobs.start({ id: 'housekeeping', everyMs: HOUSEKEEPING_MS, deadlineMs: 60_000, run: async () => void (await Promise.all([sessions.removeExpired(), throttle.removeExpired()])) }),
+        clock.after(HEALTHY_AFTER_MS, () => void beginning.markHealthy()),
+        () => void beginning.markHealthy(),
+      ];
+    },
+    /** Ends what runs here; tunnels and rules stay. */
+    async stop(): Promise<void> {
+      for (const stop of stops) stop();
+      live.closeAll();
+      reconciler.stop();
+      await host.stopAll();
+      await db.transaction(async () => {});
+      db.close();
+    },
+  };
+
+  /** The command line writes to the same database: follow it within half a second. */
+  function foreignWritesJob(): Job {
+    let seen = db.foreignVersion();
+    return {
+      id: 'foreign-writes',
+      everyMs: 500,
+      deadlineMs: 60_000,
+      async run() {
+        const now = db.foreignVersion();
+        if (now === seen) return;
+        seen = now;
+        await host.followStates();
+        await reconciler.request();
+      },
+    };
+  }
+
+  /** Gives the kernel a moment to follow; the answer does not wait longer for it. */
+  async function settle(request: () => Promise<unknown>): Promise<void> {
+    if (reconciler.status().kind !== 'pending') return;
+    let cancel = () => {};
+    await Promise.race([request(), new Promise<void>((resolve) => (cancel = clock.after(SETTLE_MS, resolve)))]);
+    cancel();
+  }
+}

@@ -1,0 +1,71 @@
+import { createServer, type Server } from 'node:http';
+import { plugins } from '../plugins/index.ts';
+import { type App, createApp } from './app.ts';
+import { type Config, readConfig } from './config.ts';
+import { messageOf, Unavailable } from './errors.ts';
+import { systemClock } from './system/clock.ts';
+import { createLog, type Log } from './system/log.ts';
+import { programPaths } from './system/paths.ts';
+import { run, watch } from './system/run.ts';
+import { randomToken } from './system/secrets.ts';
+
+const SHUTDOWN_MS = 5_000;
+
+/** Runs the service until a signal ends it. Throws when it cannot start. */
+export async function serve(): Promise<void> {
+  const config = readConfig();
+  const log = createLog({ level: config.logLevel, directory: config.logDirectory });
+  process.on('uncaughtException', (error) => {
+    log.fatal({ error: messageOf(error), stack: error.stack }, 'service ended by an error');
+    process.exit(1);
+  });
+  const app = await createApp({ config, paths: programPaths(), plugins, clock: systemClock, log, run, watch });
+  await prepareAdmin(app, config);
+  const server = await listen(app, config);
+  await app.start();
+  announce(app, config, await app.setup.isNeeded());
+  log.info({ url: config.externalUrl, network: app.reconciler.status() }, 'service started');
+  endOnSignals(app, server, log);
+}
+
+/** The unattended first run: WG_ADMIN_EMAIL with a password, or with one made here and printed once. */
+async function prepareAdmin(app: App, { adminEmail, adminPassword }: Config): Promise<void> {
+  if (adminEmail === undefined || !(await app.setup.isNeeded())) return;
+  const password = adminPassword ?? randomToken(15);
+  await app.setup.createOrResetAdmin(adminEmail, password);
+  if (adminPassword === undefined) print(`The password of ${adminEmail} is ${password} (shown only this once).`);
+}
+
+function listen(app: App, { host, port }: Config): Promise<Server> {
+  const server = createServer(app.http.callback());
+  server.requestTimeout = 60_000;
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => reject(new Unavailable(`cannot listen on ${host}:${port}: ${cause.message}`, { cause })));
+    server.listen(port, host, () => resolve(server));
+  });
+}
+
+function announce(app: App, { externalUrl }: Config, isSetupNeeded: boolean): void {
+  const status = app.reconciler.status();
+  print(`WireGUI is at ${externalUrl}`);
+  if (status.kind === 'off') print(`The data plane is off: ${status.why}`);
+  if (isSetupNeeded) print(`Open ${externalUrl}/setup and give the code ${app.setup.code}`);
+  else print('Sign in with your email and password. Forgotten? Run: wiregui admin create-or-reset <email>');
+}
+
+function endOnSignals(app: App, server: Server, log: Log): void {
+  const end = async (signal: string) => {
+    log.info({ signal }, 'service stopping');
+    setTimeout(() => process.exit(0), SHUTDOWN_MS).unref();
+    const closed = new Promise((resolve) => server.close(resolve));
+    await app.stop();
+    server.closeIdleConnections();
+    await closed;
+    process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void end(signal));
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

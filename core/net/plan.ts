@@ -1,0 +1,108 @@
+import { parseCidr } from './cidr.ts';
+import type { DesiredPeer, DesiredState } from './desired.ts';
+import type { Cidr, PublicKey } from './inputs.ts';
+import type { ObservedLink } from './ip.ts';
+import { changeBatch, replaceBatch } from './nft.ts';
+import type { Ruleset } from './ruleset.ts';
+import type { ObservedWg } from './wg.ts';
+
+/** One change to the kernel. Their order in a plan is the order they are made in. */
+export type Step =
+  | { readonly kind: 'create-interface' }
+  | { readonly kind: 'configure-interface' }
+  | { readonly kind: 'set-link'; readonly mtu: number }
+  | { readonly kind: 'enable-forwarding'; readonly names: readonly string[] }
+  | { readonly kind: 'add-address'; readonly address: string }
+  | { readonly kind: 'remove-address'; readonly address: string }
+  | { readonly kind: 'apply-ruleset'; readonly batch: string }
+  | { readonly kind: 'set-peers'; readonly peers: readonly DesiredPeer[] }
+  | { readonly kind: 'remove-peers'; readonly publicKeys: readonly PublicKey[] }
+  | { readonly kind: 'add-route'; readonly route: Cidr }
+  | { readonly kind: 'remove-route'; readonly route: Cidr }
+  | { readonly kind: 'forget-flows'; readonly networks: readonly Cidr[] };
+
+export interface Observed {
+  readonly link: ObservedLink | null;
+  readonly wg: ObservedWg | null;
+  readonly missingForwarding: readonly string[];
+  /** What our table holds, when that is known; null means: replace whatever is there. */
+  readonly ruleset: Ruleset | null;
+  readonly listing: string | null;
+}
+
+/**
+ * The steps from what is to what should be; none when nothing differs. The ruleset comes before peers, so that no new
+ * peer sends a packet that the rules do not know; peers are added before others go, so that an address is never without.
+ */
+export function plan(desired: DesiredState, observed: Observed): readonly Step[] {
+  return [...planInterface(desired, observed), ...planRuleset(desired, observed), ...planPeers(desired, observed), ...planRoutes(desired, observed), ...planFlows(desired, observed)];
+}
+
+function planInterface({ interface: wanted }: DesiredState, { link, wg, missingForwarding }: Observed): readonly Step[] {
+  const addresses = link?.addresses ?? [];
+  const steps: Step[] = [];
+  if (missingForwarding.length > 0) steps.push({ kind: 'enable-forwarding', names: missingForwarding });
+  if (link === null) steps.push({ kind: 'create-interface' });
+  if (wg === null || wg.privateKey !== wanted.privateKey || wg.listenPort !== wanted.listenPort) steps.push({ kind: 'configure-interface' });
+  for (const address of wanted.addresses) if (!addresses.includes(address)) steps.push({ kind: 'add-address', address });
+  if (link === null || link.mtu !== wanted.mtu || !link.isUp) steps.push({ kind: 'set-link', mtu: wanted.mtu });
+  for (const address of addresses) if (!wanted.addresses.includes(address)) steps.push({ kind: 'remove-address', address });
+  return steps;
+}
+
+function planRuleset(desired: DesiredState, { ruleset, listing }: Observed): readonly Step[] {
+  const batch = ruleset === null ? replaceBatch(desired.ruleset, listing) : changeBatch(ruleset, desired.ruleset);
+  return batch === '' ? [] : [{ kind: 'apply-ruleset', batch }];
+}
+
+function planPeers({ peers }: DesiredState, { wg }: Observed): readonly Step[] {
+  const present = wg?.peers ?? new Map();
+  const changed = [...peers.values()].filter((peer) => {
+    const current = present.get(peer.publicKey);
+    return current === undefined || current.presharedKey !== peer.presharedKey || !hasSame(current.allowedIps, peer.allowedIps);
+  });
+  const gone = [...present.keys()].filter((publicKey: PublicKey) => !peers.has(publicKey));
+  return [...(changed.length > 0 ? [{ kind: 'set-peers', peers: changed } as const] : []), ...(gone.length > 0 ? [{ kind: 'remove-peers', publicKeys: gone } as const] : [])];
+}
+
+function planRoutes({ routes }: DesiredState, { link }: Observed): readonly Step[] {
+  const present = link?.routes ?? [];
+  return [
+    ...routes.filter((route) => !present.includes(route)).map((route) => ({ kind: 'add-route', route }) as const),
+    ...present.filter((route) => !routes.includes(route)).map((route) => ({ kind: 'remove-route', route }) as const),
+  ];
+}
+
+/** Beyond so many sources the tunnel's networks are searched for as a whole. */
+const SEPARATE_FLOWS = 32;
+
+/**
+ * Flows of sources whose rules became tighter: answers pass by connection state, so an open flow would go on.
+ * The flows of a source that is gone are forgotten too, lest the next device with its address inherit them.
+ */
+function planFlows({ ruleset: next, interface: { addresses }, routes }: DesiredState, { ruleset: previous }: Observed): readonly Step[] {
+  if (previous === null) return [];
+  const tightened = new Set([...previous.chains].filter(([chain, rules]) => isTighter(rules, next.chains.get(chain) ?? [])).map(([chain]) => chain));
+  const isEverybodys = ['global', 'from_peers', 'to_peers'].some((chain) => tightened.has(chain));
+  const affected = [previous.sources4, previous.sources6].flatMap((map) => [...map].filter(([network, verdict]) => isAffected(network, verdict)).map(([network]) => network));
+  const whole = [...addresses.map((address) => parseCidr(address)).filter((network) => network !== null), ...routes];
+  const networks = isEverybodys || affected.length > SEPARATE_FLOWS ? [...new Set([...whole, ...affected.slice(0, SEPARATE_FLOWS)])] : affected;
+  return networks.length > 0 ? [{ kind: 'forget-flows', networks }] : [];
+
+  function isAffected(network: Cidr, verdict: string): boolean {
+    const now = next.sources4.get(network) ?? next.sources6.get(network);
+    return now !== verdict || tightened.has(verdict.replace('goto ', ''));
+  }
+}
+
+/** Unless all that came accepts and all that went dropped. */
+function isTighter(before: readonly string[], after: readonly string[]): boolean {
+  const added = after.filter((rule) => !before.includes(rule));
+  const removed = before.filter((rule) => !after.includes(rule));
+  const isReordered = added.length === 0 && removed.length === 0 && before.join('\n') !== after.join('\n');
+  return isReordered || added.some((rule) => !rule.endsWith('accept')) || removed.some((rule) => !rule.endsWith('drop'));
+}
+
+function hasSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((item) => b.includes(item));
+}

@@ -1,0 +1,155 @@
+import { messageOf } from '../errors.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Log } from '../system/log.ts';
+import type { Watch } from '../system/run.ts';
+import { type DesiredState, desired } from './desired.ts';
+import { createDriftWatch, type DriftRecord } from './drift.ts';
+import type { NetworkInputs, PublicKey } from './inputs.ts';
+import type { Kernel } from './kernel.ts';
+import { type Observed, plan } from './plan.ts';
+import type { Ruleset } from './ruleset.ts';
+import type { ObservedPeer } from './wg.ts';
+
+export type NetworkStatus =
+  | { readonly kind: 'off'; readonly why: string }
+  | { readonly kind: 'pending' }
+  | { readonly kind: 'applied'; readonly at: Date }
+  | { readonly kind: 'failed'; readonly why: string; readonly at: Date };
+
+export interface Reconciler {
+  /** First pass, and from then on watching. Resolves when it is applied, or has failed and will be tried again. */
+  start(): Promise<void>;
+  /** Stops watching; the kernel stays as it is. */
+  stop(): void;
+  /** Something the desired state depends on has changed; resolves when a pass that began after this is through. */
+  request(): Promise<NetworkStatus>;
+  status(): NetworkStatus;
+  /** Foreign changes that were put back, newest first. */
+  drift(): readonly DriftRecord[];
+  peers(): Promise<ReadonlyMap<PublicKey, ObservedPeer>>;
+  ruleset(): Promise<string | null>;
+}
+
+interface ReconcilerParts {
+  readonly load: () => Promise<NetworkInputs>;
+  readonly kernel: Kernel;
+  readonly watch: Watch;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Told whenever the status changes or drift was repaired. */
+  readonly onChange: () => void;
+}
+
+const RETRY_FIRST_MS = 1_000;
+const RETRY_LONGEST_MS = 60_000;
+
+/** Makes the kernel agree with the database: one pass at a time; requests during a pass share the next one. */
+export function createReconciler(parts: ReconcilerParts): Reconciler {
+  const { load, kernel, clock, log, onChange } = parts;
+  let status: NetworkStatus = { kind: 'pending' };
+  /** What our table holds by our own doing; null when that is not known. */
+  let applied: Ruleset | null = null;
+  let name = '';
+  let current: Promise<NetworkStatus> | null = null;
+  let next: Promise<NetworkStatus> | null = null;
+  let cancelWake = () => {};
+  let retryMs = RETRY_FIRST_MS;
+  let isStopped = false;
+
+  const drift = createDriftWatch({ ...parts, isBusy: () => current !== null, request });
+
+  function request(): Promise<NetworkStatus> {
+    if (next) return next;
+    if (!current) return begin();
+    next = current.then(begin);
+    return next;
+  }
+
+  function begin(): Promise<NetworkStatus> {
+    next = null;
+    current = pass().finally(() => {
+      current = null;
+    });
+    return current;
+  }
+
+  function setStatus(changed: NetworkStatus): NetworkStatus {
+    const isNews = changed.kind !== status.kind;
+    status = changed;
+    if (isNews) onChange();
+    return changed;
+  }
+
+  async function pass(): Promise<NetworkStatus> {
+    cancelWake();
+    if (isStopped) return status;
+    try {
+      const inputs = await load();
+      name = inputs.interface.name;
+      const state = desired(inputs, clock.now());
+      const observed = await kernel.observe(name, await drift.trusted(applied));
+      await bring(state, observed);
+      retryMs = RETRY_FIRST_MS;
+      if (state.nextChangeAt !== null) wakeIn(state.nextChangeAt.getTime() - clock.now().getTime());
+      return setStatus({ kind: 'applied', at: clock.now() });
+    } catch (error) {
+      log.error({ error: messageOf(error), retryMs }, 'network could not be brought to its desired state');
+      wakeIn(retryMs);
+      retryMs = Math.min(retryMs * 2, RETRY_LONGEST_MS);
+      return setStatus({ kind: 'failed', why: messageOf(error), at: clock.now() });
+    }
+  }
+
+  async function bring(state: DesiredState, observed: Observed): Promise<void> {
+    const steps = plan(state, observed);
+    drift.judge(state, observed);
+    if (steps.some((step) => step.kind === 'apply-ruleset')) {
+      // Until the batch is through, nobody knows what the table holds.
+      const known = applied;
+      applied = null;
+      await kernel.apply(state, steps).catch((error: unknown) => {
+        applied = known;
+        throw error;
+      });
+    } else if (steps.length > 0) await kernel.apply(state, steps);
+    applied = state.ruleset;
+    drift.settled(state, steps);
+    if (steps.length > 0) log.info({ steps: steps.map(({ kind }) => kind), peers: state.peers.size }, 'network brought to its desired state');
+  }
+
+  function wakeIn(delayMs: number): void {
+    cancelWake();
+    cancelWake = clock.after(delayMs, () => void request());
+  }
+
+  return {
+    async start() {
+      await request();
+      drift.start();
+    },
+    stop() {
+      isStopped = true;
+      cancelWake();
+      drift.stop();
+    },
+    request,
+    status: () => (current || next ? { kind: 'pending' } : status),
+    drift: drift.records,
+    peers: () => kernel.peers(name),
+    ruleset: () => kernel.listing(),
+  };
+}
+
+/** The reconciler of a machine without a data plane: nothing is ever applied, and it says why. */
+export function createIdleReconciler(why: string): Reconciler {
+  const status: NetworkStatus = { kind: 'off', why };
+  return {
+    start: async () => {},
+    stop: () => {},
+    request: async () => status,
+    status: () => status,
+    drift: () => [],
+    peers: async () => new Map(),
+    ruleset: async () => null,
+  };
+}

@@ -1,0 +1,28 @@
+// `#core`: all that a plugin may use of core. The one barrel there is.
+export { type Actor, allows, authorize, type Permission } from '../accounts/permissions.ts';
+export { userById } from '../accounts/store.ts';
+export { users } from '../accounts/tables.ts';
+export * from '../db/columns.ts';
+export type { Db, Queries } from '../db/open.ts';
+export { Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated } from '../errors.ts';
+export { field, otherErrors } from '../http/fields.ts';
+export { orShowAgain, readForm } from '../http/forms.ts';
+export { download, json, type NavItem, type PageRequest, redirect, type Reply, type Route, view } from '../http/route.ts';
+export type { Cidr, FragmentKey, Fragments, NftRule, UserId } from '../net/inputs.ts';
+export { line, parse, within } from '../parse.ts';
+export { defineSection } from '../settings/sections.ts';
+export type { Clock } from '../system/clock.ts';
+export { hashToken, randomToken } from '../system/secrets.ts';
+export {
+  type AccountPanel,
+  accountPanelSlot,
+  type BearerAuthenticator,
+  bearerSlot,
+  type Host,
+  type Manifest,
+  type Operation,
+  operationSlot,
+  type Parts,
+  type Plugin,
+} from './contract.ts';
+export { fill, slot } from './slots.ts';

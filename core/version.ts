@@ -1,0 +1,2 @@
+/** Raised with each release; the database, backups and updates carry it. */
+export const VERSION = '0.1.0';

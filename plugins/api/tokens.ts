@@ -1,0 +1,82 @@
+import { type Actor, authorize, type Clock, Conflict, type Db, hashToken, line, NotFound, parse, randomToken, userById, within } from '#core';
+import { and, count, desc, eq, gt } from 'drizzle-orm';
+import { z } from 'zod';
+import { apiTokens } from './tables.ts';
+import { text } from './text.ts';
+
+export type ApiToken = typeof apiTokens.$inferSelect;
+
+export interface Tokens {
+  list(actor: Actor): Promise<readonly ApiToken[]>;
+  get(actor: Actor, id: string): Promise<ApiToken>;
+  /** The token itself is in the answer and nowhere else. Throws InvalidInput, or Conflict at 25 tokens. */
+  create(actor: Actor, input: unknown): Promise<{ readonly token: string; readonly row: ApiToken }>;
+  revoke(actor: Actor, id: string): Promise<ApiToken>;
+  /** Who the token speaks for: its owner, with today's role, while both are alive. */
+  authenticate(token: string, ip: string): Promise<Actor | null>;
+}
+
+export const newToken = z.strictObject({ name: line(1, 255), days: within(1, 365).default(30) });
+
+const MOST = 25;
+const DAY_MS = 86_400_000;
+const PREFIX_LENGTH = 8;
+/** When a token was used is kept to the minute: not every request must write. */
+const USED_EVERY_MS = 60_000;
+
+export function createTokens(db: Db, clock: Clock): Tokens {
+  async function own(actor: Actor, id: string): Promise<ApiToken> {
+    authorize(actor, 'account.own');
+    const [row] = await db.select().from(apiTokens).where(and(eq(apiTokens.id, id), eq(apiTokens.userId, userOf(actor))));
+    if (!row) throw new NotFound(text.tokens.unknown);
+    return row;
+  }
+
+  return {
+    get: own,
+    async list(actor) {
+      return db.select().from(apiTokens).where(eq(apiTokens.userId, userOf(actor))).orderBy(desc(apiTokens.createdAt));
+    },
+    async create(actor, input) {
+      authorize(actor, 'account.own');
+      const { name, days } = parse(newToken, input);
+      const token = `wg_${randomToken()}`;
+      const now = clock.now();
+      const values = { userId: userOf(actor), name, hash: hashToken(token), prefix: token.slice(0, PREFIX_LENGTH), expiresAt: new Date(now.getTime() + days * DAY_MS), createdAt: now, updatedAt: now };
+      const row = await db.transaction(async (tx) => {
+        const [present] = await tx.select({ total: count() }).from(apiTokens).where(eq(apiTokens.userId, values.userId));
+        if ((present?.total ?? 0) >= MOST) throw new Conflict(text.tokens.tooMany(MOST));
+        const [inserted] = await tx.insert(apiTokens).values(values).returning();
+        return inserted;
+      });
+      if (!row) throw new NotFound(text.tokens.unknown);
+      return { token, row };
+    },
+    async revoke(actor, id) {
+      const row = await own(actor, id);
+      await db.transaction(async (tx) => {
+        await tx.delete(apiTokens).where(eq(apiTokens.id, row.id));
+      });
+      return row;
+    },
+    async authenticate(token, ip) {
+      const now = clock.now();
+      const [row] = await db.select().from(apiTokens).where(and(eq(apiTokens.hash, hashToken(token)), gt(apiTokens.expiresAt, now)));
+      const user = row ? await userById(db, row.userId) : null;
+      if (!row || user === null || user.disabledAt !== null) return null;
+      if (row.lastUsedAt === null || now.getTime() - row.lastUsedAt.getTime() > USED_EVERY_MS) await markUsed(row.id, now);
+      return { userId: user.id, name: user.email, role: user.role, via: 'api', ip };
+    },
+  };
+
+  async function markUsed(id: string, at: Date): Promise<void> {
+    await db.transaction(async (tx) => {
+      await tx.update(apiTokens).set({ lastUsedAt: at }).where(eq(apiTokens.id, id));
+    });
+  }
+}
+
+function userOf(actor: Actor): ApiToken['userId'] {
+  if (actor.userId === null) throw new NotFound(text.tokens.unknown);
+  return actor.userId;
+}

@@ -1,0 +1,6 @@
+import type { Plugin } from '#core';
+import { api } from './api/index.ts';
+import { firewall } from './firewall/index.ts';
+
+/** Every plugin this box knows, in the order they start. */
+export const plugins: readonly Plugin[] = [firewall, api];

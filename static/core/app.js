@@ -1,0 +1,36 @@
+// Small conveniences; every page works without them.
+
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+
+/** Times in the viewer's own zone, buttons that only work with scripts, inside `part`. */
+function enhance(part) {
+  for (const time of part.querySelectorAll('time[datetime]')) {
+    time.title = time.textContent;
+    time.textContent = moment.format(new Date(time.dateTime));
+  }
+  if (navigator.clipboard) for (const button of part.querySelectorAll('[data-copy]')) button.hidden = false;
+}
+
+document.addEventListener('click', async (event) => {
+  const button = event.target.closest?.('[data-copy]');
+  if (!button) return;
+  const label = button.querySelector('span') ?? button;
+  const before = label.textContent;
+  await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
+  label.textContent = button.dataset.copied;
+  setTimeout(() => { label.textContent = before; }, 2000);
+});
+
+/** What the server says has changed becomes an event that parts of the page wait for. */
+function listen() {
+  const source = new EventSource('/live');
+  for (const topic of ['devices', 'users', 'network', 'notifications', 'plugins']) {
+    source.addEventListener(topic, () => document.body.dispatchEvent(new CustomEvent(`live:${topic}`)));
+  }
+  addEventListener('pagehide', () => source.close());
+}
+
+document.addEventListener('htmx:after:swap', () => enhance(document));
+document.addEventListener('wiregui:replaced', () => enhance(document));
+enhance(document);
+if ('live' in document.body.dataset) listen();
