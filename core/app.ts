@@ -13,12 +13,13 @@ import type { Config } from './config.ts';
 import { migrate } from './db/migrate.ts';
 import { openDb } from './db/open.ts';
 import { createDevices, refuseStrandedAddresses } from './devices/devices.ts';
+import { statsJob } from './devices/stats.ts';
 import { createEventBus, type EventName } from './events/bus.ts';
 import { loadAssets } from './http/assets.ts';
-import { createHttp } from './http/server.ts';
 import { createLive } from './http/live.ts';
 import { mountRoutes } from './http/mount.ts';
 import { type NavItem, type Route, stream } from './http/route.ts';
+import { createHttp } from './http/server.ts';
 import { createShell, type Shell } from './http/shell.ts';
 import { loadTemplates } from './http/templates.ts';
 import { createJobs, type Job } from './jobs/jobs.ts';
@@ -47,7 +48,6 @@ import { fill } from './plugin/slots.ts';
 import { createPluginStates } from './plugin/states.ts';
 import { coreSections } from './settings/sections.ts';
 import { createSettings } from './settings/settings.ts';
-import { statsJob } from './devices/stats.ts';
 import type { Clock } from './system/clock.ts';
 import type { Log } from './system/log.ts';
 import type { Paths } from './system/paths.ts';
@@ -72,7 +72,15 @@ const HOUSEKEEPING_MS = 3_600_000;
 const HEALTHY_AFTER_MS = 10_000;
 
 /** What changes the desired state of the network. */
-const NETWORK_EVENTS: readonly EventName[] = ['user.changed', 'user.deleted', 'user.signed-in', 'device.changed', 'device.deleted', 'settings.changed', 'plugins.changed'];
+const NETWORK_EVENTS: readonly EventName[] = [
+  'user.changed',
+  'user.deleted',
+  'user.signed-in',
+  'device.changed',
+  'device.deleted',
+  'settings.changed',
+  'plugins.changed',
+];
 
 /** Puts everything together; nothing runs until `start`. The only place that knows all parts. */
 export async function createApp({ config, paths, plugins, clock, log, run, watch }: AppParts) {
@@ -145,7 +153,13 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     ...accountPages({ ...pageParts, panels: () => host.all(accountPanelSlot) }),
     ...dashboardPages(pageParts),
     ...userPages(pageParts),
-    ...settingsPages({ settings, sections: () => [...Object.values(sections), ...host.statuses().flatMap(({ plugin, state }) => (state.kind === 'running' && plugin.manifest.settings ? [plugin.manifest.settings] : []))] }),
+    ...settingsPages({
+      settings,
+      sections: () => [
+        ...Object.values(sections),
+        ...host.statuses().flatMap(({ plugin, state }) => (state.kind === 'running' && plugin.manifest.settings ? [plugin.manifest.settings] : [])),
+      ],
+    }),
     ...diagnosticsPages(pageParts),
     ...auditPages(pageParts),
     ...pluginPages({ ...pageParts, isSafeMode: () => isSafeMode, leaveSafeMode }),
@@ -155,7 +169,10 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
 
   const assets = loadAssets(paths.assets);
   const render = await loadTemplates(paths.views);
-  const mountParts = { renderView: (ctx: Context, template: string, model: object) => render(template, { ...shellFor(ctx), ...model }), settled: () => settle(reconciler.request) };
+  const mountParts = {
+    renderView: (ctx: Context, template: string, model: object) => render(template, { ...shellFor(ctx), ...model }),
+    settled: () => settle(reconciler.request),
+  };
   const navigation = (): readonly NavItem[] => [...CORE_NAV, ...host.parts().flatMap(({ nav }) => nav ?? [])];
 
   function shellFor(ctx: Context): Shell {
@@ -163,7 +180,16 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     const session = (ctx['session'] ?? {}) as SessionData;
     const { flash } = session;
     if (flash) delete session.flash;
-    return createShell({ actor, path: ctx.path, nav: navigation(), flash, network: reconciler.status(), theme: ctx.state['theme'] ?? 'auto', isFragment: ctx.get('hx-request') === 'true' && ctx.get('hx-boosted') !== 'true', asset: assets.url });
+    return createShell({
+      actor,
+      path: ctx.path,
+      nav: navigation(),
+      flash,
+      network: reconciler.status(),
+      theme: ctx.state['theme'] ?? 'auto',
+      isFragment: ctx.get('hx-request') === 'true' && ctx.get('hx-boosted') !== 'true',
+      asset: assets.url,
+    });
   }
 
   let router: Middleware = mountRoutes(coreRoutes, mountParts);
@@ -236,7 +262,12 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
       stops = [
         jobs.start(statsJob({ db, events, peers: network.peers })),
         jobs.start(foreignWritesJob()),
-        jobs.start({ id: 'housekeeping', everyMs: HOUSEKEEPING_MS, deadlineMs: 60_000, run: async () => void (await Promise.all([sessions.removeExpired(), throttle.removeExpired()])) }),
+        jobs.start({
+          id: 'housekeeping',
+          everyMs: HOUSEKEEPING_MS,
+          deadlineMs: 60_000,
+          run: async () => void (await Promise.all([sessions.removeExpired(), throttle.removeExpired()])),
+        }),
         clock.after(HEALTHY_AFTER_MS, () => void beginning.markHealthy()),
         () => void beginning.markHealthy(),
       ];

@@ -6,7 +6,10 @@ import { VERSION } from './version.ts';
 // Each command loads what it needs when it runs: `wiregui status` must not open the database.
 const program = new Command('wiregui').description('WireGuard VPN appliance').version(VERSION);
 
-program.command('serve').description('run the service').action(async () => (await import('./main.ts')).serve());
+program
+  .command('serve')
+  .description('run the service')
+  .action(async () => (await import('./main.ts')).serve());
 
 program
   .command('status')

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { parseCidr } from './net/cidr.ts';
 import { InvalidInput } from './errors.ts';
+import { parseCidr } from './net/cidr.ts';
 
 /** What the environment says, checked and frozen. Durations, sizes and ports carry their unit in the name. */
 export type Config = Readonly<ReturnType<typeof readConfig>>;
@@ -23,14 +23,29 @@ const variables = {
   WG_EXTERNAL_URL: { schema: z.url({ protocol: /^https?$/ }).optional(), allowed: 'an http or https URL without a path' },
   WG_ADMIN_EMAIL: { schema: z.email().max(254).optional(), allowed: 'an email address' },
   WG_ADMIN_PASSWORD: { schema: z.string().min(12).max(256).optional(), allowed: '12 to 256 characters' },
-  WG_SECRET_KEY: { schema: z.base64().refine((text) => Buffer.from(text, 'base64').length === 32).optional(), allowed: '32 bytes in base64' },
+  WG_SECRET_KEY: {
+    schema: z
+      .base64()
+      .refine((text) => Buffer.from(text, 'base64').length === 32)
+      .optional(),
+    allowed: '32 bytes in base64',
+  },
   WG_WG_ENABLED: { schema: z.enum(['auto', 'true', 'false']).default('auto'), allowed: 'auto, true or false' },
-  WG_WG_INTERFACE: { schema: z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,14}$/).default('wg-wiregui'), allowed: 'an interface name of at most 15 letters, digits, - and _' },
+  WG_WG_INTERFACE: {
+    schema: z
+      .string()
+      .regex(/^[A-Za-z][A-Za-z0-9_-]{0,14}$/)
+      .default('wg-wiregui'),
+    allowed: 'an interface name of at most 15 letters, digits, - and _',
+  },
   WG_WG_ENDPOINT_HOST: { schema: hostName.default('localhost'), allowed: 'a host name or address' },
   WG_WG_ENDPOINT_PORT: { schema: port.default(51_820), allowed: 'a port, 1 to 65535' },
   WG_WG_IPV4_NETWORK: { schema: z.string().default('10.3.2.0/24').refine(isNetworkOf(4)), allowed: 'an IPv4 network such as 10.3.2.0/24' },
   WG_WG_IPV6_NETWORK: { schema: z.string().default('fd00::3:2:0/120').refine(isNetworkOf(6)), allowed: 'an IPv6 network such as fd00::3:2:0/120' },
-  WG_LOG_LEVEL: { schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'), allowed: 'trace, debug, info, warn, error, fatal or silent' },
+  WG_LOG_LEVEL: {
+    schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+    allowed: 'trace, debug, info, warn, error, fatal or silent',
+  },
   WG_LOG_TO_FILE: { schema: z.stringbool().default(false), allowed: 'true or false' },
   WG_TRUSTED_PROXIES: { schema: list.default([]).refine(areNetworks), allowed: 'addresses or networks, separated by commas' },
   WG_IDP_CONFIG_FILE: { schema: z.string().min(1).optional(), allowed: 'a YAML file' },
@@ -81,7 +96,14 @@ function parseVariables(environment: NodeJS.ProcessEnv): Values {
 }
 
 // WireGuard's own variables (wg(8), wg-quick(8), wireguard-go).
-const FOREIGN = new Set(['WG_COLOR_MODE', 'WG_HIDE_KEYS', 'WG_ENDPOINT_RESOLUTION_RETRIES', 'WG_QUICK_USERSPACE_IMPLEMENTATION', 'WG_PROCESS_FOREGROUND', 'WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD']);
+const FOREIGN = new Set([
+  'WG_COLOR_MODE',
+  'WG_HIDE_KEYS',
+  'WG_ENDPOINT_RESOLUTION_RETRIES',
+  'WG_QUICK_USERSPACE_IMPLEMENTATION',
+  'WG_PROCESS_FOREGROUND',
+  'WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD',
+]);
 
 function isSecret(name: string): boolean {
   return name === 'WG_SECRET_KEY' || name === 'WG_ADMIN_PASSWORD';

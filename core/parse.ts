@@ -15,11 +15,11 @@ export function parse<T>(schema: z.ZodType<T>, input: unknown): T {
 }
 
 function fieldsOf(error: z.ZodError): FieldErrors {
+  const problems = error.issues.flatMap((issue): [string, string][] =>
+    issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [key, en.validation.unknown]) : [[String(issue.path[0] ?? ''), issue.message]],
+  );
   const fields: Record<string, string[]> = {};
-  for (const issue of error.issues) {
-    if (issue.code === 'unrecognized_keys') for (const key of issue.keys) fields[key] = [en.validation.unknown];
-    else (fields[String(issue.path[0] ?? '')] ??= []).push(issue.message);
-  }
+  for (const [field, message] of problems) fields[field] = [...(fields[field] ?? []), message];
   return fields;
 }
 
@@ -48,7 +48,10 @@ export function prose(max: number) {
 
 /** Whole numbers from `min` to `max`. */
 export function within(min: number, max: number) {
-  return z.int({ error: en.validation.range(min, max) }).min(min, en.validation.range(min, max)).max(max, en.validation.range(min, max));
+  return z
+    .int({ error: en.validation.range(min, max) })
+    .min(min, en.validation.range(min, max))
+    .max(max, en.validation.range(min, max));
 }
 
 /** RFC 5321 length, no control characters; compared without case, so kept in lower case. */

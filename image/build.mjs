@@ -25,7 +25,9 @@ await Promise.all([buildAssets(views), tsup({ config: join(root, 'tsup.config.ts
 /** `views/<owner>/**.eta` → `dist/views.js`, so that production needs no code generation. Answers the sources by name. */
 async function compileViews() {
   const eta = new Eta({ varName: 'it', autoEscape: true });
-  const sources = new Map(filesBelow(join(root, 'views'), '.eta').map((file) => [relative(join(root, 'views'), file).slice(0, -'.eta'.length), readFileSync(file, 'utf8')]));
+  const sources = new Map(
+    filesBelow(join(root, 'views'), '.eta').map((file) => [relative(join(root, 'views'), file).slice(0, -'.eta'.length), readFileSync(file, 'utf8')]),
+  );
   const functions = [...sources].map(([name, source]) => {
     try {
       const body = eta.compileToString(source);
@@ -63,7 +65,16 @@ async function buildAssets(sources) {
 }
 
 async function bundleModule(entry) {
-  const { outputFiles } = await bundle({ entryPoints: [entry], bundle: true, minify: true, write: false, format: 'iife', target: 'es2022', platform: 'browser', legalComments: 'none' });
+  const { outputFiles } = await bundle({
+    entryPoints: [entry],
+    bundle: true,
+    minify: true,
+    write: false,
+    format: 'iife',
+    target: 'es2022',
+    platform: 'browser',
+    legalComments: 'none',
+  });
   return Buffer.from(outputFiles[0].contents);
 }
 
@@ -71,7 +82,14 @@ async function bundleModule(entry) {
 async function prune(css, sources) {
   const scripts = filesBelow(join(root, 'static'), '.js').map((file) => ({ raw: readFileSync(file, 'utf8'), extension: 'js' }));
   const content = [...[...sources.values()].map((raw) => ({ raw, extension: 'html' })), ...scripts];
-  const [result] = await new PurgeCSS().purge({ content, css: [{ raw: css }], variables: true, keyframes: true, fontFace: true, safelist: { standard: ['html', 'body', 'show', 'open'], greedy: [/data-bs-theme/] } });
+  const [result] = await new PurgeCSS().purge({
+    content,
+    css: [{ raw: css }],
+    variables: true,
+    keyframes: true,
+    fontFace: true,
+    safelist: { standard: ['html', 'body', 'show', 'open'], greedy: [/data-bs-theme/] },
+  });
   return Buffer.from(result.css.replace(/\/\*# sourceMappingURL.*?\*\//, ''));
 }
 

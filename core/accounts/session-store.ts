@@ -40,7 +40,10 @@ export function createSessionStore(db: Db, clock: Clock): SessionStore {
 
   return {
     async read(id) {
-      const [row] = await db.select({ data: sessions.data }).from(sessions).where(and(eq(sessions.hash, hashToken(id)), gt(sessions.expiresAt, clock.now())));
+      const [row] = await db
+        .select({ data: sessions.data })
+        .from(sessions)
+        .where(and(eq(sessions.hash, hashToken(id)), gt(sessions.expiresAt, clock.now())));
       return row?.data ?? null;
     },
     async create(id, data, visitor) {
@@ -51,7 +54,10 @@ export function createSessionStore(db: Db, clock: Clock): SessionStore {
     },
     async update(id, data) {
       await db.transaction(async (tx) => {
-        await tx.update(sessions).set(columns(data)).where(eq(sessions.hash, hashToken(id)));
+        await tx
+          .update(sessions)
+          .set(columns(data))
+          .where(eq(sessions.hash, hashToken(id)));
       });
     },
     async destroy(id) {
@@ -65,7 +71,10 @@ export function createSessionStore(db: Db, clock: Clock): SessionStore {
       const [row] = await db.select({ id: sessions.id }).from(sessions).where(stale);
       if (!row) return;
       await db.transaction(async (tx) => {
-        await tx.update(sessions).set({ ...visitor, lastSeenAt: now, expiresAt: expiry() }).where(stale);
+        await tx
+          .update(sessions)
+          .set({ ...visitor, lastSeenAt: now, expiresAt: expiry() })
+          .where(stale);
       });
     },
     async removeExpired() {

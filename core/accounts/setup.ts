@@ -53,7 +53,10 @@ export function createSetup({ db, audit, clock, throttle, sections }: SetupParts
 
   async function store(tx: Queries, section: string, document: Readonly<Record<string, unknown>>): Promise<void> {
     const row = { document, updatedAt: clock.now() };
-    await tx.insert(settingsTable).values({ section, ...row }).onConflictDoUpdate({ target: settingsTable.section, set: row });
+    await tx
+      .insert(settingsTable)
+      .values({ section, ...row })
+      .onConflictDoUpdate({ target: settingsTable.section, set: row });
   }
 
   return {

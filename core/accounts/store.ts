@@ -24,7 +24,10 @@ const SORTS = { email: users.email, role: users.role, lastSignedInAt: users.last
 export const USER_SORTS = Object.keys(SORTS);
 
 export async function userById(db: ReadQueries, id: string): Promise<User | null> {
-  const [user] = await db.select().from(users).where(eq(users.id, id as UserId));
+  const [user] = await db
+    .select()
+    .from(users)
+    .where(eq(users.id, id as UserId));
   return user ?? null;
 }
 

@@ -26,7 +26,9 @@ export const identities = sqliteTable(
   'identities',
   {
     ...common<string>(),
-    userId: text<UserId>().notNull().references(() => users.id, { onDelete: 'cascade' }),
+    userId: text<UserId>()
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
     provider: text().notNull(),
     issuer: text().notNull(),
     subject: text().notNull(),

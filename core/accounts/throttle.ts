@@ -41,14 +41,20 @@ export function createThrottle(db: Db, clock: Clock): Throttle {
       throw new TooManyRequests(en.signIn.throttled(Math.ceil(waitMs / MINUTE_MS)), Math.ceil(waitMs / 1_000));
     }
     const next = { count: current.count + 1, expiresAt: current.expiresAt };
-    await tx.insert(signInAttempts).values({ key, ...next }).onConflictDoUpdate({ target: signInAttempts.key, set: next });
+    await tx
+      .insert(signInAttempts)
+      .values({ key, ...next })
+      .onConflictDoUpdate({ target: signInAttempts.key, set: next });
   }
 
   return {
     attempt: (account, address) =>
       db.transaction(async (tx) => {
         const network = networkOf(address);
-        const [known] = await tx.select().from(signInAttempts).where(eq(signInAttempts.key, `known:${account}|${network}`));
+        const [known] = await tx
+          .select()
+          .from(signInAttempts)
+          .where(eq(signInAttempts.key, `known:${account}|${network}`));
         await count(tx, `pair:${account}|${network}`, LIMITS.pair);
         await count(tx, `address:${network}`, LIMITS.address);
         if (!known) await count(tx, `account:${account}`, LIMITS.account);
@@ -58,7 +64,10 @@ export function createThrottle(db: Db, clock: Clock): Throttle {
         const network = networkOf(address);
         await tx.delete(signInAttempts).where(inArray(signInAttempts.key, [`pair:${account}|${network}`]));
         const known = { count: 0, expiresAt: new Date(clock.now().getTime() + KNOWN_FOR_MS) };
-        await tx.insert(signInAttempts).values({ key: `known:${account}|${network}`, ...known }).onConflictDoUpdate({ target: signInAttempts.key, set: known });
+        await tx
+          .insert(signInAttempts)
+          .values({ key: `known:${account}|${network}`, ...known })
+          .onConflictDoUpdate({ target: signInAttempts.key, set: known });
       }),
     removeExpired: () =>
       db.transaction(async (tx) => {

@@ -51,7 +51,11 @@ export function createUsers({ db, audit, events, clock }: UsersParts): Users {
     const user = await db.transaction(async (tx) => {
       const before = await existing(tx, id);
       const set = await change(before, tx);
-      await tx.update(users).set({ ...set, updatedAt: clock.now() }).where(eq(users.id, before.id)).catch(refuseTakenEmail(set.email));
+      await tx
+        .update(users)
+        .set({ ...set, updatedAt: clock.now() })
+        .where(eq(users.id, before.id))
+        .catch(refuseTakenEmail(set.email));
       const after = await existing(tx, id);
       if (revokesSessions(before, after)) await endSessionsOf(tx, before.id);
       await audit.record(tx, actor, { action, target: targetOf(after), changes: describe(before, after) });
@@ -68,7 +72,11 @@ export function createUsers({ db, audit, events, clock }: UsersParts): Users {
       const passwordHash = given.password === null ? null : await hashPassword(given.password);
       const now = clock.now();
       const user = await db.transaction(async (tx) => {
-        const [row] = await tx.insert(users).values({ email: given.email, role: given.role, passwordHash, createdAt: now, updatedAt: now }).returning().catch(refuseTakenEmail(given.email));
+        const [row] = await tx
+          .insert(users)
+          .values({ email: given.email, role: given.role, passwordHash, createdAt: now, updatedAt: now })
+          .returning()
+          .catch(refuseTakenEmail(given.email));
         if (!row) throw new NotFound(en.users.unknown);
         await audit.record(tx, actor, { action: 'user.created', target: targetOf(row), changes: { email: row.email, role: row.role } });
         return row;
@@ -83,7 +91,11 @@ export function createUsers({ db, audit, events, clock }: UsersParts): Users {
       return alter(actor, id, 'user.changed', async (user, tx) => {
         if (given.role !== undefined && given.role !== user.role && user.id === actor.userId) throw new InvalidInput({ role: [en.users.ownRole] });
         if (given.role === 'unprivileged') await refuseLastAdmin(tx, user);
-        return { ...(given.email === undefined ? {} : { email: given.email }), ...(given.role === undefined ? {} : { role: given.role }), ...(passwordHash === undefined ? {} : { passwordHash }) };
+        return {
+          ...(given.email === undefined ? {} : { email: given.email }),
+          ...(given.role === undefined ? {} : { role: given.role }),
+          ...(passwordHash === undefined ? {} : { passwordHash }),
+        };
       });
     },
     disable: (actor, id) =>
@@ -152,4 +164,3 @@ function refuseTakenEmail(taken: string | undefined) {
     throw error;
   };
 }
-

@@ -29,7 +29,18 @@ export function createAudit(clock: Clock): Audit {
   return {
     async record(tx, actor, { action, target, changes = {} }) {
       const [last] = await tx.select({ hash: auditLog.hash }).from(auditLog).orderBy(desc(auditLog.seq)).limit(1);
-      const row = { at: clock.now(), actorId: actor.userId, actor: actor.name, via: actor.via, action, targetType: target.type, targetId: target.id, target: target.name, changes, ip: actor.ip };
+      const row = {
+        at: clock.now(),
+        actorId: actor.userId,
+        actor: actor.name,
+        via: actor.via,
+        action,
+        targetType: target.type,
+        targetId: target.id,
+        target: target.name,
+        changes,
+        ip: actor.ip,
+      };
       await tx.insert(auditLog).values({ ...row, hash: chain(last?.hash ?? GENESIS, row) });
     },
     async firstBroken(db) {
@@ -46,8 +57,18 @@ export function createAudit(clock: Clock): Audit {
   };
 }
 
-
 function chain(previous: string, row: Omit<Row, 'seq' | 'hash'>): string {
-  const content = [row.at.getTime(), row.actorId, row.actor, row.via, row.action, row.targetType, row.targetId, row.target, JSON.stringify(row.changes), row.ip];
+  const content = [
+    row.at.getTime(),
+    row.actorId,
+    row.actor,
+    row.via,
+    row.action,
+    row.targetType,
+    row.targetId,
+    row.target,
+    JSON.stringify(row.changes),
+    row.ip,
+  ];
   return createHash('sha256').update(previous).update(JSON.stringify(content)).digest('hex');
 }

@@ -2,16 +2,23 @@ import { createSetup } from '../accounts/setup.ts';
 import { createThrottle } from '../accounts/throttle.ts';
 import { coreSections } from '../settings/sections.ts';
 import { randomToken } from '../system/secrets.ts';
-import { openConsole, print } from './console.ts';
+import { atConsole, print } from './console.ts';
 
 /** Makes an administrator or resets one. The password comes from standard input when it is no terminal. */
 export async function createOrResetAdmin(email: string): Promise<void> {
-  using console = openConsole();
   const given = process.stdin.isTTY ? '' : await readStdin();
   const password = given || randomToken(15);
-  const setup = createSetup({ ...console, throttle: createThrottle(console.db, console.clock), sections: coreSections(console.config) });
-  const admin = await setup.createOrResetAdmin(email, password);
-  print(given ? `${admin.email} is an administrator with the password you gave.` : `${admin.email} is an administrator; the password is ${password} (shown only this once).`);
+  const admin = await atConsole((console) =>
+    createSetup({ ...console, throttle: createThrottle(console.db, console.clock), sections: coreSections(console.config) }).createOrResetAdmin(
+      email,
+      password,
+    ),
+  );
+  print(
+    given
+      ? `${admin.email} is an administrator with the password you gave.`
+      : `${admin.email} is an administrator; the password is ${password} (shown only this once).`,
+  );
 }
 
 async function readStdin(): Promise<string> {

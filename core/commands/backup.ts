@@ -1,6 +1,6 @@
 import { chmodSync, createWriteStream, openSync } from 'node:fs';
-import { restore, writeBackup } from '../db/backup.ts';
 import { readConfig } from '../config.ts';
+import { restore, writeBackup } from '../db/backup.ts';
 import { programPaths } from '../system/paths.ts';
 import { print } from './console.ts';
 

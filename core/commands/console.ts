@@ -1,16 +1,27 @@
-import { readConfig } from '../config.ts';
-import { createAudit } from '../audit/audit.ts';
+import { type Audit, createAudit } from '../audit/audit.ts';
+import { type Config, readConfig } from '../config.ts';
 import { migrate } from '../db/migrate.ts';
-import { openDb } from '../db/open.ts';
-import { systemClock } from '../system/clock.ts';
+import { type Db, openDb } from '../db/open.ts';
+import { type Clock, systemClock } from '../system/clock.ts';
 import { programPaths } from '../system/paths.ts';
 
-/** What a command at the console works with: the database, brought up to date, beside a service that may run. */
-export function openConsole() {
+interface Console {
+  readonly config: Config;
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly audit: Audit;
+}
+
+/** Gives a command the database, brought up to date, beside a service that may run. */
+export async function atConsole<T>(work: (console: Console) => Promise<T>): Promise<T> {
   const config = readConfig();
   const db = openDb(config.dataDirectory);
-  migrate(db.writer, programPaths().migrations, 'core');
-  return { config, db, clock: systemClock, audit: createAudit(systemClock), [Symbol.dispose]: () => db.close() };
+  try {
+    migrate(db.writer, programPaths().migrations, 'core');
+    return await work({ config, db, clock: systemClock, audit: createAudit(systemClock) });
+  } finally {
+    db.close();
+  }
 }
 
 export function print(line: string): void {

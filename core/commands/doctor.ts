@@ -35,7 +35,11 @@ export async function doctor(): Promise<void> {
 function checks(): readonly Check[] {
   const programs = PROGRAMS.map(([argv, pkg]): Check => ({ what: argv[0], mend: `apt-get install ${pkg}`, works: () => run(argv).then(() => true) }));
   return [
-    { what: `Node.js 22 or newer (this is ${process.versions.node})`, mend: 'start it with npm start, which brings its own', works: async () => Number(process.versions.node.split('.')[0]) >= 22 },
+    {
+      what: `Node.js 22 or newer (this is ${process.versions.node})`,
+      mend: 'start it with npm start, which brings its own',
+      works: async () => Number(process.versions.node.split('.')[0]) >= 22,
+    },
     configuration(),
     ...programs,
   ];

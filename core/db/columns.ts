@@ -29,4 +29,3 @@ export const common = <Id extends string>() => ({
   createdAt: time().notNull(),
   updatedAt: time().notNull(),
 });
-

@@ -50,7 +50,9 @@ function readMigrations(directory: string): readonly Migration[] {
 }
 
 function readJournal(database: Database, owner: string): ReadonlyMap<string, string> {
-  database.exec('CREATE TABLE IF NOT EXISTS migrations (owner TEXT, name TEXT, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL, PRIMARY KEY (owner, name))');
+  database.exec(
+    'CREATE TABLE IF NOT EXISTS migrations (owner TEXT, name TEXT, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL, PRIMARY KEY (owner, name))',
+  );
   const rows = database.prepare('SELECT name, checksum FROM migrations WHERE owner = ?').raw().all(owner);
   return new Map(rows as [name: string, checksum: string][]);
 }
@@ -58,7 +60,8 @@ function readJournal(database: Database, owner: string): ReadonlyMap<string, str
 function refuseChangedHistory(owner: string, migrations: readonly Migration[], applied: ReadonlyMap<string, string>): void {
   const known = new Map(migrations.map((migration) => [migration.name, migration.checksum]));
   for (const [name, checksum] of applied) {
-    if (!known.has(name)) throw new MigrationFailed(`the database has the migration ${owner}/${name}, which this version does not know: it was made by a newer version`);
+    if (!known.has(name))
+      throw new MigrationFailed(`the database has the migration ${owner}/${name}, which this version does not know: it was made by a newer version`);
     if (known.get(name) !== checksum) throw new MigrationFailed(`the migration ${owner}/${name} was changed after it had been applied`);
   }
 }

@@ -1,5 +1,5 @@
-import type { ClientDefaults } from '../settings/sections.ts';
 import type { PresharedKey, PublicKey } from '../net/inputs.ts';
+import type { ClientDefaults } from '../settings/sections.ts';
 import type { Device } from './store.ts';
 
 /** Stands where the private key goes while only the device's owner knows it. No base64 key looks like it. */
@@ -49,7 +49,12 @@ export function clientConfig({ device, defaults, serverPublicKey, presharedKey, 
 
 /** A file name every system and wg-quick accepts: its stem becomes the interface's name, at most 15 characters. */
 export function configFileName(deviceName: string): string {
-  const stem = deviceName.normalize('NFKD').replace(/[^A-Za-z0-9_=+.-]+/g, '-').replace(/^[-.]+|[-.]+$/g, '').slice(0, 15).replace(/[-.]+$/, '');
+  const stem = deviceName
+    .normalize('NFKD')
+    .replace(/[^A-Za-z0-9_=+.-]+/g, '-')
+    .replace(/^[-.]+|[-.]+$/g, '')
+    .slice(0, 15)
+    .replace(/[-.]+$/, '');
   return `${stem || 'wiregui'}.conf`;
 }
 

@@ -89,7 +89,11 @@ export function createDevices({ db, audit, events, clock, secrets, settings, sec
     const device = await db.transaction(async (tx) => {
       const before = await visible(tx, actor, id);
       const set = await change(before, tx);
-      await tx.update(devices).set({ ...set, updatedAt: clock.now() }).where(eq(devices.id, before.id)).catch(refuseDuplicates(set.name));
+      await tx
+        .update(devices)
+        .set({ ...set, updatedAt: clock.now() })
+        .where(eq(devices.id, before.id))
+        .catch(refuseDuplicates(set.name));
       const after = await visible(tx, actor, id);
       await audit.record(tx, actor, { action, target: targetOf(after), changes: describe(before, after) });
       return after;
@@ -135,7 +139,12 @@ export function createDevices({ db, audit, events, clock, secrets, settings, sec
     async rotateKey(actor, id, givenKey) {
       const keys: Partial<KeyPair> & { readonly publicKey: PublicKey } = givenKey ? { publicKey: parseKey(givenKey) } : makeKeyPair();
       const presharedKey = secrets.seal(makePresharedKey());
-      const device = await alter(actor, id, 'device.key-rotated', async () => ({ publicKey: keys.publicKey, presharedKey, latestHandshake: null, remoteIp: null }));
+      const device = await alter(actor, id, 'device.key-rotated', async () => ({
+        publicKey: keys.publicKey,
+        presharedKey,
+        latestHandshake: null,
+        remoteIp: null,
+      }));
       return { device, privateKey: keys.privateKey };
     },
     pause: (actor, id) =>
@@ -166,7 +175,10 @@ export function createDevices({ db, audit, events, clock, secrets, settings, sec
 /** Refuses a new tunnel network that leaves existing devices with addresses outside it. */
 export async function refuseStrandedAddresses(tx: Queries, next: NetworkSettings): Promise<void> {
   const addresses = [...(await takenAddresses(tx))];
-  for (const [field, version] of [['ipv4Network', 4], ['ipv6Network', 6]] as const) {
+  for (const [field, version] of [
+    ['ipv4Network', 4],
+    ['ipv6Network', 6],
+  ] as const) {
     const network = next[field];
     const ofVersion = addresses.filter((address) => address.includes(':') === (version === 6));
     const outside = network === null ? ofVersion : ofVersion.filter((address) => !isHostOf(network, address));
@@ -215,4 +227,3 @@ function refuseDuplicates(name: string | undefined) {
     throw error;
   };
 }
-

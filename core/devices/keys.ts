@@ -1,5 +1,5 @@
-import { x25519 } from '@noble/curves/ed25519.js';
 import { randomBytes } from 'node:crypto';
+import { x25519 } from '@noble/curves/ed25519.js';
 import type { PresharedKey, PrivateKey, PublicKey } from '../net/inputs.ts';
 
 export interface KeyPair {

@@ -35,7 +35,10 @@ export function statsJob({ db, events, peers }: StatsParts): Job {
       await db.transaction(async (tx) => {
         for (const peer of changed) {
           const set = { remoteIp: addressOf(peer.endpoint), latestHandshake: peer.latestHandshake, rxBytes: peer.rxBytes, txBytes: peer.txBytes };
-          await tx.update(devices).set(set).where(eq(devices.publicKey, peer.publicKey as PublicKey));
+          await tx
+            .update(devices)
+            .set(set)
+            .where(eq(devices.publicKey, peer.publicKey as PublicKey));
         }
       });
       for (const peer of changed) seen.set(peer.publicKey, fingerprint(peer));

@@ -33,7 +33,10 @@ export async function deviceById(db: ReadQueries, id: string): Promise<OwnedDevi
 
 export async function listDevices(db: ReadQueries, query: DeviceQuery): Promise<Listed<OwnedDevice>> {
   const pattern = query.q ? containing(query.q) : undefined;
-  const matches = pattern === undefined ? undefined : or(like(devices.name, pattern), like(users.email, pattern), like(devices.ipv4, pattern), like(devices.ipv6, pattern), like(devices.publicKey, pattern));
+  const matches =
+    pattern === undefined
+      ? undefined
+      : or(like(devices.name, pattern), like(users.email, pattern), like(devices.ipv4, pattern), like(devices.ipv6, pattern), like(devices.publicKey, pattern));
   const where = and(matches, query.userId ? eq(devices.userId, query.userId as UserId) : undefined);
   const items = await owned(db)
     .where(where)
@@ -55,17 +58,26 @@ export async function takenAddresses(db: ReadQueries): Promise<ReadonlySet<strin
 }
 
 export async function otherSubnets(db: ReadQueries, exceptId: string | null) {
-  const rows = await db.select({ id: devices.id, name: devices.name, allowedSubnets: devices.allowedSubnets }).from(devices).where(sql`${devices.allowedSubnets} <> '[]'`);
+  const rows = await db
+    .select({ id: devices.id, name: devices.name, allowedSubnets: devices.allowedSubnets })
+    .from(devices)
+    .where(sql`${devices.allowedSubnets} <> '[]'`);
   return rows.filter((row) => row.id !== exceptId);
 }
 
 export async function countDevices(db: ReadQueries, userId?: string): Promise<number> {
-  const [row] = await db.select({ total: count() }).from(devices).where(userId === undefined ? undefined : eq(devices.userId, userId as UserId));
+  const [row] = await db
+    .select({ total: count() })
+    .from(devices)
+    .where(userId === undefined ? undefined : eq(devices.userId, userId as UserId));
   return row?.total ?? 0;
 }
 
 /** Devices with a handshake after `since`. */
 export async function countOnline(db: ReadQueries, since: Date): Promise<number> {
-  const [row] = await db.select({ total: count() }).from(devices).where(and(isNotNull(devices.latestHandshake), gt(devices.latestHandshake, since)));
+  const [row] = await db
+    .select({ total: count() })
+    .from(devices)
+    .where(and(isNotNull(devices.latestHandshake), gt(devices.latestHandshake, since)));
   return row?.total ?? 0;
 }

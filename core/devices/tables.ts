@@ -7,7 +7,9 @@ export const devices = sqliteTable(
   'devices',
   {
     ...common<DeviceId>(),
-    userId: text<UserId>().notNull().references(() => users.id, { onDelete: 'cascade' }),
+    userId: text<UserId>()
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
     name: text().notNull(),
     description: text().notNull().default(''),
     publicKey: text<PublicKey>().notNull(),

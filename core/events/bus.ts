@@ -1,5 +1,5 @@
-import type { DeviceId, UserId } from '../net/inputs.ts';
 import { messageOf } from '../errors.ts';
+import type { DeviceId, UserId } from '../net/inputs.ts';
 import type { Log } from '../system/log.ts';
 
 /** The closed map of what core tells plugins and pages, always after the commit. */

@@ -10,7 +10,13 @@ export function clientAddress(trustedProxies: readonly string[]): Middleware {
   const isTrusted = (address: string) => trusted.some(([network, prefix]) => matches(address, network, prefix));
 
   return async (ctx, next) => {
-    const chain = [...ctx.get('x-forwarded-for').split(',').map((hop) => hop.trim()), plain(ctx.req.socket.remoteAddress ?? '')].filter((hop) => ipaddr.isValid(hop));
+    const chain = [
+      ...ctx
+        .get('x-forwarded-for')
+        .split(',')
+        .map((hop) => hop.trim()),
+      plain(ctx.req.socket.remoteAddress ?? ''),
+    ].filter((hop) => ipaddr.isValid(hop));
     let address = chain.pop() ?? '';
     while (chain.length > 0 && isTrusted(address)) address = chain.pop() ?? address;
     ctx.request.ip = plain(address);

@@ -21,7 +21,18 @@ export function answerErrors(log: Log, isApi: (path: string) => boolean, renderP
     } catch (error) {
       const what = shown(error);
       const level = what.status >= 500 ? 'error' : 'info';
-      log[level]({ method: ctx.method, path: ctx.path, status: what.status, code: what.code, error: messageOf(error), ...(what.status >= 500 && error instanceof Error ? { stack: error.stack, cause: messageOf(error.cause ?? '') } : {}), ...(error instanceof AppError && error.detail ? { detail: error.detail } : {}) }, 'request failed');
+      log[level](
+        {
+          method: ctx.method,
+          path: ctx.path,
+          status: what.status,
+          code: what.code,
+          error: messageOf(error),
+          ...(what.status >= 500 && error instanceof Error ? { stack: error.stack, cause: messageOf(error.cause ?? '') } : {}),
+          ...(error instanceof AppError && error.detail ? { detail: error.detail } : {}),
+        },
+        'request failed',
+      );
       if (error instanceof TooManyRequests) ctx.set('Retry-After', String(error.retryAfterSeconds));
       await answer(ctx, what);
     }
@@ -31,7 +42,14 @@ export function answerErrors(log: Log, isApi: (path: string) => boolean, renderP
     ctx.status = error.status;
     if (isApi(ctx.path)) {
       if (error.status === 401) ctx.set('WWW-Authenticate', 'Bearer');
-      ctx.body = JSON.stringify({ type: `about:blank#${error.code}`, title: error.title, status: error.status, code: error.code, detail: error.detail, ...(error.fields ? { errors: error.fields } : {}) });
+      ctx.body = JSON.stringify({
+        type: `about:blank#${error.code}`,
+        title: error.title,
+        status: error.status,
+        code: error.code,
+        detail: error.detail,
+        ...(error.fields ? { errors: error.fields } : {}),
+      });
       ctx.type = 'application/problem+json';
       return;
     }

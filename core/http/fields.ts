@@ -32,7 +32,9 @@ export function field(state: FormState, name: string, label: string, options: Fi
 /** Problems that belong to no field of the form, so that none goes unseen. */
 export function otherErrors(errors: FieldErrors, shown: readonly FormField[]): readonly string[] {
   const names = new Set(shown.map(({ name }) => name));
-  return Object.entries(errors).flatMap(([name, messages]) => (names.has(name) ? [] : messages.map((message) => (name === '' ? message : `${name} ${message}`))));
+  return Object.entries(errors).flatMap(([name, messages]) =>
+    names.has(name) ? [] : messages.map((message) => (name === '' ? message : `${name} ${message}`)),
+  );
 }
 
 function asText(value: unknown): string {

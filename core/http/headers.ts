@@ -1,5 +1,5 @@
-import helmet from 'koa-helmet';
 import type { Middleware } from 'koa';
+import helmet from 'koa-helmet';
 
 /** The policy every answer carries: nothing from elsewhere, nothing inline, no evaluation, no framing. */
 export function securityHeaders(isHttps: boolean): Middleware {

@@ -2,8 +2,8 @@ import { bodyParser } from '@koa/bodyparser';
 import Koa, { type Context, type Middleware } from 'koa';
 import compress from 'koa-compress';
 import { type Actor, nobody } from '../accounts/permissions.ts';
-import type { SessionStore } from '../accounts/session-store.ts';
 import type { SessionData } from '../accounts/session-data.ts';
+import type { SessionStore } from '../accounts/session-store.ts';
 import type { Config } from '../config.ts';
 import type { Log } from '../system/log.ts';
 import { clientAddress } from './address.ts';
@@ -39,7 +39,8 @@ export function createHttp(parts: HttpParts): Koa {
   app.silent = true;
   app.on('error', (error: NodeJS.ErrnoException) => {
     // Browsers that leave in the middle of an answer are nobody's error.
-    if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') log.error({ error: error.message }, 'answer failed');
+    if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE')
+      log.error({ error: error.message }, 'answer failed');
   });
 
   app.use(clientAddress(config.trustedProxies));

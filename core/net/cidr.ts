@@ -13,7 +13,8 @@ export function parseCidr(text: string): Cidr | null {
   const bits = parsed.kind() === 'ipv4' ? 32 : 128;
   const prefix = prefixText === undefined ? bits : Number(prefixText);
   if (prefix > bits) return null;
-  const network = parsed.kind() === 'ipv4' ? ipaddr.IPv4.networkAddressFromCIDR(`${parsed}/${prefix}`) : ipaddr.IPv6.networkAddressFromCIDR(`${parsed}/${prefix}`);
+  const network =
+    parsed.kind() === 'ipv4' ? ipaddr.IPv4.networkAddressFromCIDR(`${parsed}/${prefix}`) : ipaddr.IPv6.networkAddressFromCIDR(`${parsed}/${prefix}`);
   return `${network.toString()}/${prefix}` as Cidr;
 }
 

@@ -40,7 +40,9 @@ export function desired(inputs: NetworkInputs, now: Date): DesiredState {
   const networks = (device: DeviceInput): readonly Cidr[] => [...hostNetworks(device), ...(routed.get(device) ?? [])];
   return {
     interface: { ...pick(inputs.interface), addresses: gatewayAddresses(inputs) },
-    peers: new Map(entitled.map((device) => [device.publicKey, { publicKey: device.publicKey, presharedKey: device.presharedKey, allowedIps: networks(device) }])),
+    peers: new Map(
+      entitled.map((device) => [device.publicKey, { publicKey: device.publicKey, presharedKey: device.presharedKey, allowedIps: networks(device) }]),
+    ),
     routes: [...routed.values()].flat().sort(),
     ruleset: buildRuleset(
       inputs,

@@ -82,7 +82,13 @@ export function createDriftWatch({ kernel, watch, clock, log, onChange, isBusy, 
   return {
     records: () => records,
     start() {
-      stops.push(watch(['nft', 'monitor'], (line) => line.includes('inet wiregui') && suspect(), () => {}));
+      stops.push(
+        watch(
+          ['nft', 'monitor'],
+          (line) => line.includes('inet wiregui') && suspect(),
+          () => {},
+        ),
+      );
       stops.push(watch(['ip', 'monitor', 'address', 'link', 'route'], suspect, () => {}));
       poll();
     },
@@ -125,5 +131,7 @@ function foreignChanges({ interface: wanted, peers, routes }: DesiredState, { li
 }
 
 function digest(listing: string | null): string {
-  return createHash('sha256').update(listing ?? '').digest('hex');
+  return createHash('sha256')
+    .update(listing ?? '')
+    .digest('hex');
 }

@@ -52,8 +52,15 @@ export function createIp(run: Run): Ip {
       const { stdout } = await run(['ip', '-j', 'address', 'show']);
       const link = (parseJson(stdout) as readonly AddressJson[]).find(({ ifname }) => ifname === name);
       if (!link) return null;
-      const addresses = (link.addr_info ?? []).filter(({ scope }) => scope !== 'link').map(({ local, prefixlen }) => `${parseAddress(local) ?? local}/${prefixlen}`);
-      return { mtu: link.mtu ?? 0, isUp: link.flags?.includes('UP') ?? false, addresses, routes: [...(await routes(name, '-4')), ...(await routes(name, '-6'))] };
+      const addresses = (link.addr_info ?? [])
+        .filter(({ scope }) => scope !== 'link')
+        .map(({ local, prefixlen }) => `${parseAddress(local) ?? local}/${prefixlen}`);
+      return {
+        mtu: link.mtu ?? 0,
+        isUp: link.flags?.includes('UP') ?? false,
+        addresses,
+        routes: [...(await routes(name, '-4')), ...(await routes(name, '-6'))],
+      };
     },
     async create(name) {
       const { exitCode } = await run(['ip', 'link', 'add', name, 'type', 'wireguard'], { acceptedExitCodes: [0, 1, 2] });
@@ -64,7 +71,8 @@ export function createIp(run: Run): Ip {
       });
     },
     setLink: async (name, mtu) => void (await run(['ip', 'link', 'set', 'dev', name, 'mtu', String(mtu), 'up'])),
-    addAddress: async (name, address) => void (await run(['ip', family(address), 'address', 'replace', address, 'dev', name, ...(isIpv6(address) ? ['nodad'] : [])])),
+    addAddress: async (name, address) =>
+      void (await run(['ip', family(address), 'address', 'replace', address, 'dev', name, ...(isIpv6(address) ? ['nodad'] : [])])),
     removeAddress: async (name, address) => void (await run(['ip', family(address), 'address', 'del', address, 'dev', name])),
     addRoute: async (name, route) => void (await run(['ip', family(route), 'route', 'replace', route, 'dev', name, 'proto', ROUTE_PROTOCOL])),
     removeRoute: async (name, route) => void (await run(['ip', family(route), 'route', 'del', route, 'dev', name, 'proto', ROUTE_PROTOCOL])),
@@ -86,4 +94,3 @@ function canonical(destination: string, bits: number): Cidr {
   const text = destination === 'default' ? (bits === 32 ? '0.0.0.0/0' : '::/0') : destination;
   return (text.includes('/') ? text : `${text}/${bits}`) as Cidr;
 }
-

@@ -35,7 +35,13 @@ export interface Observed {
  * peer sends a packet that the rules do not know; peers are added before others go, so that an address is never without.
  */
 export function plan(desired: DesiredState, observed: Observed): readonly Step[] {
-  return [...planInterface(desired, observed), ...planRuleset(desired, observed), ...planPeers(desired, observed), ...planRoutes(desired, observed), ...planFlows(desired, observed)];
+  return [
+    ...planInterface(desired, observed),
+    ...planRuleset(desired, observed),
+    ...planPeers(desired, observed),
+    ...planRoutes(desired, observed),
+    ...planFlows(desired, observed),
+  ];
 }
 
 function planInterface({ interface: wanted }: DesiredState, { link, wg, missingForwarding }: Observed): readonly Step[] {
@@ -62,7 +68,10 @@ function planPeers({ peers }: DesiredState, { wg }: Observed): readonly Step[] {
     return current === undefined || current.presharedKey !== peer.presharedKey || !hasSame(current.allowedIps, peer.allowedIps);
   });
   const gone = [...present.keys()].filter((publicKey: PublicKey) => !peers.has(publicKey));
-  return [...(changed.length > 0 ? [{ kind: 'set-peers', peers: changed } as const] : []), ...(gone.length > 0 ? [{ kind: 'remove-peers', publicKeys: gone } as const] : [])];
+  return [
+    ...(changed.length > 0 ? [{ kind: 'set-peers', peers: changed } as const] : []),
+    ...(gone.length > 0 ? [{ kind: 'remove-peers', publicKeys: gone } as const] : []),
+  ];
 }
 
 function planRoutes({ routes }: DesiredState, { link }: Observed): readonly Step[] {
@@ -84,7 +93,9 @@ function planFlows({ ruleset: next, interface: { addresses }, routes }: DesiredS
   if (previous === null) return [];
   const tightened = new Set([...previous.chains].filter(([chain, rules]) => isTighter(rules, next.chains.get(chain) ?? [])).map(([chain]) => chain));
   const isEverybodys = ['global', 'from_peers', 'to_peers'].some((chain) => tightened.has(chain));
-  const affected = [previous.sources4, previous.sources6].flatMap((map) => [...map].filter(([network, verdict]) => isAffected(network, verdict)).map(([network]) => network));
+  const affected = [previous.sources4, previous.sources6].flatMap((map) =>
+    [...map].filter(([network, verdict]) => isAffected(network, verdict)).map(([network]) => network),
+  );
   const whole = [...addresses.map((address) => parseCidr(address)).filter((network) => network !== null), ...routes];
   const networks = isEverybodys || affected.length > SEPARATE_FLOWS ? [...new Set([...whole, ...affected.slice(0, SEPARATE_FLOWS)])] : affected;
   return networks.length > 0 ? [{ kind: 'forget-flows', networks }] : [];

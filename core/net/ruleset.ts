@@ -28,7 +28,13 @@ export const BASE_CHAINS: Readonly<Record<string, string>> = {
  * does not grow with users. No accept for established flows in that direction: a new drop bites at once.
  */
 export function buildRuleset(inputs: Switches, sources: readonly Source[]): Ruleset {
-  const { interface: { name }, masquerade, allowPeerToPeer, allowLanToPeers, fragments } = inputs;
+  const {
+    interface: { name },
+    masquerade,
+    allowPeerToPeer,
+    allowLanToPeers,
+    fragments,
+  } = inputs;
   const usersWithRules = new Set(sources.map(({ userId }) => userId).filter((userId) => fragments.has(`user:${userId}`)));
   const chains = new Map<string, readonly string[]>([
     ['forward', [`iifname "${name}" jump from_peers`, `oifname "${name}" jump to_peers`]],
@@ -50,7 +56,9 @@ export function buildRuleset(inputs: Switches, sources: readonly Source[]): Rule
     ['global', [...(fragments.get('global') ?? []).map(ruleLine), 'accept']],
   ]);
   for (const userId of [...usersWithRules].sort()) chains.set(chainOf(userId), [...(fragments.get(`user:${userId}`) ?? []).map(ruleLine), 'goto global']);
-  const elements = sources.flatMap(({ userId, networks }) => networks.map((network) => [network, `goto ${usersWithRules.has(userId) ? chainOf(userId) : 'global'}`] as const));
+  const elements = sources.flatMap(({ userId, networks }) =>
+    networks.map((network) => [network, `goto ${usersWithRules.has(userId) ? chainOf(userId) : 'global'}`] as const),
+  );
   return { chains, sources4: sorted(elements.filter(([network]) => !isIpv6(network))), sources6: sorted(elements.filter(([network]) => isIpv6(network))) };
 }
 
@@ -87,4 +95,3 @@ function protocolMatch(destination: Cidr | undefined, protocol: NftRule['protoco
 function sorted(elements: readonly (readonly [Cidr, string])[]): ReadonlyMap<Cidr, string> {
   return new Map([...elements].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
 }
-

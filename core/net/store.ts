@@ -60,7 +60,14 @@ export function createNetworkStore({ db, config, settings, sections, secrets, cl
       const devices = await allDevices(db);
       opened = openAll(devices);
       return {
-        interface: { name: config.interfaceName, privateKey, listenPort: network.listenPort, mtu: network.mtu, ipv4Network: network.ipv4Network, ipv6Network: network.ipv6Network },
+        interface: {
+          name: config.interfaceName,
+          privateKey,
+          listenPort: network.listenPort,
+          mtu: network.mtu,
+          ipv4Network: network.ipv4Network,
+          ipv6Network: network.ipv6Network,
+        },
         masquerade: { ipv4: network.masqueradeIpv4, ipv6: network.masqueradeIpv6 },
         allowPeerToPeer: network.allowPeerToPeer,
         allowLanToPeers: network.allowLanToPeers,
@@ -72,7 +79,10 @@ export function createNetworkStore({ db, config, settings, sections, secrets, cl
     async rememberFragments(owner, fragments) {
       const row = { fragments: [...fragments], updatedAt: clock.now() };
       await db.transaction(async (tx) => {
-        await tx.insert(networkFragments).values({ owner, ...row }).onConflictDoUpdate({ target: networkFragments.owner, set: row });
+        await tx
+          .insert(networkFragments)
+          .values({ owner, ...row })
+          .onConflictDoUpdate({ target: networkFragments.owner, set: row });
       });
     },
     async forgetFragments(owner) {

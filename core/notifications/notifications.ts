@@ -32,7 +32,12 @@ export function createNotifications(db: Db, clock: Clock, events: EventBus): Not
         if (await isUnread(tx, about, message)) return null;
         const [row] = await tx.insert(notifications).values({ severity, about, message, createdAt: now, updatedAt: now }).returning({ id: notifications.id });
         const surplus = await tx.select({ id: notifications.id }).from(notifications).orderBy(desc(notifications.createdAt)).limit(-1).offset(KEPT);
-        await tx.delete(notifications).where(inArray(notifications.id, surplus.map((old) => old.id)));
+        await tx.delete(notifications).where(
+          inArray(
+            notifications.id,
+            surplus.map((old) => old.id),
+          ),
+        );
         return row?.id ?? null;
       });
       if (id !== null) events.emit('notification.raised', { id });

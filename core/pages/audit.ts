@@ -35,10 +35,22 @@ export function auditPages({ db, audit }: AuditPageParts): readonly Route[] {
         const { items, total } = await listAudit(db, state);
         const broken = await audit.firstBroken(db);
         const verdict = broken === null ? en.audit.intact : en.audit.broken(broken);
-        return view('core/audit', { title: en.audit.title, rows: items, state, isIntact: broken === null, verdict, pager: pagerFor(ROOT, query, state, total) });
+        return view('core/audit', {
+          title: en.audit.title,
+          rows: items,
+          state,
+          isIntact: broken === null,
+          verdict,
+          pager: pagerFor(ROOT, query, state, total),
+        });
       },
     },
-    { method: 'GET', path: `${ROOT}.csv`, permission: 'audit.read', handle: ({ query }) => stream('text/csv; charset=utf-8', Readable.from(rowsAsCsv(query.get('q') ?? ''))) },
+    {
+      method: 'GET',
+      path: `${ROOT}.csv`,
+      permission: 'audit.read',
+      handle: ({ query }) => stream('text/csv; charset=utf-8', Readable.from(rowsAsCsv(query.get('q') ?? ''))),
+    },
   ];
 }
 

@@ -3,7 +3,7 @@ import { listAudit } from '../audit/store.ts';
 import type { Db } from '../db/open.ts';
 import { ONLINE_WITHIN_MS } from '../devices/describe.ts';
 import { countDevices, countOnline } from '../devices/store.ts';
-import { redirect, type Route, view } from '../http/route.ts';
+import { type Route, redirect, view } from '../http/route.ts';
 import type { Notifications } from '../notifications/notifications.ts';
 import type { Clock } from '../system/clock.ts';
 import { en } from '../text/en.ts';

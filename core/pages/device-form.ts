@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { ADMIN_FIELDS, OVERRIDES } from '../devices/schema.ts';
-import { field, type FormField, type FormState, otherErrors } from '../http/fields.ts';
+import { type FormField, type FormState, field, otherErrors } from '../http/fields.ts';
 import { readForm } from '../http/forms.ts';
 import { en } from '../text/en.ts';
 

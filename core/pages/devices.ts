@@ -1,13 +1,13 @@
 import { type Actor, allows } from '../accounts/permissions.ts';
+import type { Db } from '../db/open.ts';
 import { clientConfig, configFileName, effective, PRIVATE_KEY_SLOT } from '../devices/client-config.ts';
 import { defaultsAsText, statusOf } from '../devices/describe.ts';
 import type { Devices, Issued } from '../devices/devices.ts';
 import { deviceChanges, newDevice } from '../devices/schema.ts';
 import { DEVICE_SORTS, listDevices, type OwnedDevice } from '../devices/store.ts';
-import type { Db } from '../db/open.ts';
 import { orShowAgain } from '../http/forms.ts';
 import { pagerFor, readList, sortLinks } from '../http/lists.ts';
-import { download, type PageRequest, redirect, type Reply, type Route, view } from '../http/route.ts';
+import { download, type PageRequest, type Reply, type Route, redirect, view } from '../http/route.ts';
 import type { CoreSections } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Clock } from '../system/clock.ts';
@@ -70,7 +70,11 @@ export function devicePages(parts: DevicePageParts): readonly Route[] {
       privateKey,
     });
     const qr = privateKey === undefined ? null : await qrCode(config);
-    return view('core/devices/issued', { title, lead, device, config, qr, fileName: configFileName(device.name), isBrowserKey, keySlot: PRIVATE_KEY_SLOT }, 201);
+    return view(
+      'core/devices/issued',
+      { title, lead, device, config, qr, fileName: configFileName(device.name), isBrowserKey, keySlot: PRIVATE_KEY_SLOT },
+      201,
+    );
   }
 
   async function details({ actor, params }: PageRequest): Promise<Reply> {
@@ -87,14 +91,26 @@ export function devicePages(parts: DevicePageParts): readonly Route[] {
   }
 
   /** A question before something that cannot be undone; the same address answers it. */
-  const asked = (name: string, ask: (name: string) => string, label: string, act: (request: PageRequest, device: OwnedDevice) => Promise<Reply>): readonly Route[] => [
+  const asked = (
+    name: string,
+    ask: (name: string) => string,
+    label: string,
+    act: (request: PageRequest, device: OwnedDevice) => Promise<Reply>,
+  ): readonly Route[] => [
     {
       method: 'GET',
       path: `/devices/:id/${name}`,
       permission: 'devices.own',
       async handle({ actor, params }) {
         const device = await devices.get(actor, params['id'] ?? '');
-        return view('core/confirm', { title: label, question: ask(device.name), label, action: `/devices/${device.id}/${name}`, back: `/devices/${device.id}`, makesKey: name === 'key' });
+        return view('core/confirm', {
+          title: label,
+          question: ask(device.name),
+          label,
+          action: `/devices/${device.id}/${name}`,
+          back: `/devices/${device.id}`,
+          makesKey: name === 'key',
+        });
       },
     },
     {
@@ -107,7 +123,12 @@ export function devicePages(parts: DevicePageParts): readonly Route[] {
 
   return [
     { method: 'GET', path: '/devices', permission: 'devices.own', handle: (request) => list(request, '/devices', request.actor.userId ?? '') },
-    { method: 'GET', path: '/admin/devices', permission: 'devices.manage', handle: (request) => list(request, '/admin/devices', request.query.get('user') ?? undefined) },
+    {
+      method: 'GET',
+      path: '/admin/devices',
+      permission: 'devices.manage',
+      handle: (request) => list(request, '/admin/devices', request.query.get('user') ?? undefined),
+    },
     { method: 'GET', path: '/devices/new', permission: 'devices.own', handle: (request) => newForm(request) },
     {
       method: 'POST',
@@ -130,7 +151,8 @@ export function devicePages(parts: DevicePageParts): readonly Route[] {
       method: 'POST',
       path: '/devices/configuration',
       permission: 'devices.own',
-      handle: ({ form }) => download(configFileName(form.get('name') ?? ''), 'text/plain; charset=utf-8', form.get('config')?.slice(0, 16_384).replaceAll('\r\n', '\n') ?? ''),
+      handle: ({ form }) =>
+        download(configFileName(form.get('name') ?? ''), 'text/plain; charset=utf-8', form.get('config')?.slice(0, 16_384).replaceAll('\r\n', '\n') ?? ''),
     },
     { method: 'GET', path: '/devices/:id', permission: 'devices.own', handle: details },
     {

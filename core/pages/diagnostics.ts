@@ -1,4 +1,4 @@
-import { redirect, type Route, view } from '../http/route.ts';
+import { type Route, redirect, view } from '../http/route.ts';
 import type { Notifications } from '../notifications/notifications.ts';
 import { en } from '../text/en.ts';
 import type { NetworkView } from './network-view.ts';

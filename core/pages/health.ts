@@ -43,7 +43,10 @@ export function healthPage({ db, network, host, jobs, isSafeMode }: HealthParts)
         drift_repaired: network.drift().length,
         safe_mode: isSafeMode(),
         plugins: Object.fromEntries(host.statuses().map(({ plugin, state }) => [plugin.manifest.id, state.kind])),
-        jobs_failing: jobs.states().filter(({ lastError }) => lastError !== null).map(({ id }) => id),
+        jobs_failing: jobs
+          .states()
+          .filter(({ lastError }) => lastError !== null)
+          .map(({ id }) => id),
       };
       return json(body, isOk ? 200 : 503);
     },

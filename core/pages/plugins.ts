@@ -1,7 +1,7 @@
 import type { Actor } from '../accounts/permissions.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { Db } from '../db/open.ts';
-import { redirect, type Route, view } from '../http/route.ts';
+import { type Route, redirect, view } from '../http/route.ts';
 import type { PluginHost, PluginStatus } from '../plugin/host.ts';
 import { en } from '../text/en.ts';
 
@@ -48,7 +48,14 @@ export function pluginPages({ db, audit, host, isSafeMode, leaveSafeMode }: Plug
       permission: 'plugins.manage',
       handle({ params }) {
         const title = host.statuses().find(({ plugin }) => plugin.manifest.id === params['id'])?.plugin.manifest.title ?? '';
-        return view('core/confirm', { title: text.disable, question: text.disableAsk(title), label: text.disable, action: `${ROOT}/${params['id']}/disable`, back: ROOT, makesKey: false });
+        return view('core/confirm', {
+          title: text.disable,
+          question: text.disableAsk(title),
+          label: text.disable,
+          action: `${ROOT}/${params['id']}/disable`,
+          back: ROOT,
+          makesKey: false,
+        });
       },
     },
     {

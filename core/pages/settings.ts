@@ -1,11 +1,11 @@
-import { field, type FormField, type FormState, otherErrors } from '../http/fields.ts';
-import { kindOf, orShowAgain, readForm } from '../http/forms.ts';
+import type { z } from 'zod';
 import { NotFound } from '../errors.ts';
-import { redirect, type Reply, type Route, view } from '../http/route.ts';
+import { type FormField, type FormState, field, otherErrors } from '../http/fields.ts';
+import { kindOf, orShowAgain, readForm } from '../http/forms.ts';
+import { type Reply, type Route, redirect, view } from '../http/route.ts';
 import type { Section } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
 import { en } from '../text/en.ts';
-import type { z } from 'zod';
 
 interface SettingsPageParts {
   readonly settings: Settings;
@@ -26,7 +26,14 @@ export function settingsPages({ settings, sections }: SettingsPageParts): readon
   function show(section: Section, state: FormState): Reply {
     const fields = Object.entries(section.schema.shape).map(([name, schema]) => fieldOf(section, state, name, schema as z.ZodType));
     const tabs = sections().map(({ id, text }) => ({ path: `${ROOT}/${id}`, title: text.title, isCurrent: id === section.id }));
-    return view('core/settings', { title: section.text.title, lead: section.text.lead, action: `${ROOT}/${section.id}`, tabs, fields, problems: otherErrors(state.errors, fields) });
+    return view('core/settings', {
+      title: section.text.title,
+      lead: section.text.lead,
+      action: `${ROOT}/${section.id}`,
+      tabs,
+      fields,
+      problems: otherErrors(state.errors, fields),
+    });
   }
 
   return [
@@ -64,5 +71,10 @@ function fieldOf(section: Section, state: FormState, name: string, schema: z.Zod
   const { kind, choices, isNullable } = kindOf(schema);
   const { label = name, help = '' } = section.text.fields[name] ?? {};
   const labels = section.text.choices?.[name] ?? {};
-  return field(state, name, label, { help, kind, choices: choices.map((value) => ({ value, label: labels[value] ?? value })), isRequired: kind === 'number' || (kind === 'text' && !isNullable) });
+  return field(state, name, label, {
+    help,
+    kind,
+    choices: choices.map((value) => ({ value, label: labels[value] ?? value })),
+    isRequired: kind === 'number' || (kind === 'text' && !isNullable),
+  });
 }

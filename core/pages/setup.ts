@@ -1,9 +1,9 @@
 import type { Setup } from '../accounts/setup.ts';
 import type { SignIn } from '../accounts/sign-in.ts';
 import { NotFound } from '../errors.ts';
-import { field, type FormState, otherErrors } from '../http/fields.ts';
+import { type FormState, field, otherErrors } from '../http/fields.ts';
 import { orShowAgain } from '../http/forms.ts';
-import { redirect, type Reply, type Route, view } from '../http/route.ts';
+import { type Reply, type Route, redirect, view } from '../http/route.ts';
 import type { CoreSections } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
 import { en } from '../text/en.ts';

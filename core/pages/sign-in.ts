@@ -1,7 +1,7 @@
 import type { SignIn } from '../accounts/sign-in.ts';
 import { TooManyRequests, Unauthenticated } from '../errors.ts';
 import { field } from '../http/fields.ts';
-import { localPath, redirect, type Reply, type Route, view } from '../http/route.ts';
+import { localPath, type Reply, type Route, redirect, view } from '../http/route.ts';
 import type { SignInMethod } from '../plugin/contract.ts';
 import { en } from '../text/en.ts';
 

@@ -1,12 +1,12 @@
 import { listUsers, USER_SORTS, type User, userById } from '../accounts/store.ts';
 import { newUser, type Users, userChanges } from '../accounts/users.ts';
-import { countDevices } from '../devices/store.ts';
 import type { Db } from '../db/open.ts';
+import { countDevices } from '../devices/store.ts';
 import { NotFound } from '../errors.ts';
-import { field, type FormState, otherErrors } from '../http/fields.ts';
+import { type FormState, field, otherErrors } from '../http/fields.ts';
 import { orShowAgain, readForm } from '../http/forms.ts';
 import { pagerFor, readList, sortLinks } from '../http/lists.ts';
-import { type PageRequest, redirect, type Reply, type Route, view } from '../http/route.ts';
+import { type PageRequest, type Reply, type Route, redirect, view } from '../http/route.ts';
 import { en } from '../text/en.ts';
 
 interface UserPageParts {
@@ -27,11 +27,22 @@ export function userPages({ db, users }: UserPageParts): readonly Route[] {
 
   async function show(user: User, state: FormState): Promise<Reply> {
     const fields = userFields(state, text.newPassword, text.passwordKeep);
-    return view('core/users/show', { title: user.email, user, deviceCount: await countDevices(db, user.id), fields, problems: otherErrors(state.errors, fields) });
+    return view('core/users/show', {
+      title: user.email,
+      user,
+      deviceCount: await countDevices(db, user.id),
+      fields,
+      problems: otherErrors(state.errors, fields),
+    });
   }
 
   /** A question that names what will go, and the act behind it. */
-  const asked = (name: string, label: string, ask: (email: string, devices: number) => string, act: (request: PageRequest, user: User) => Promise<Reply>): readonly Route[] => [
+  const asked = (
+    name: string,
+    label: string,
+    ask: (email: string, devices: number) => string,
+    act: (request: PageRequest, user: User) => Promise<Reply>,
+  ): readonly Route[] => [
     {
       method: 'GET',
       path: `${ROOT}/:id/${name}`,
@@ -58,7 +69,13 @@ export function userPages({ db, users }: UserPageParts): readonly Route[] {
       async handle({ query }) {
         const state = readList(query, USER_SORTS, 'email');
         const { items, total } = await listUsers(db, state);
-        return view('core/users/list', { title: text.title, users: items, state, sorts: sortLinks(ROOT, query, state, USER_SORTS), pager: pagerFor(ROOT, query, state, total) });
+        return view('core/users/list', {
+          title: text.title,
+          users: items,
+          state,
+          sorts: sortLinks(ROOT, query, state, USER_SORTS),
+          pager: pagerFor(ROOT, query, state, total),
+        });
       },
     },
     { method: 'GET', path: `${ROOT}/new`, permission: 'users.manage', handle: () => newForm({ values: { role: 'unprivileged' }, errors: {} }) },
@@ -78,7 +95,12 @@ export function userPages({ db, users }: UserPageParts): readonly Route[] {
         );
       },
     },
-    { method: 'GET', path: `${ROOT}/:id`, permission: 'users.manage', handle: async (request) => existing(request).then((user) => show(user, { values: user, errors: {} })) },
+    {
+      method: 'GET',
+      path: `${ROOT}/:id`,
+      permission: 'users.manage',
+      handle: async (request) => existing(request).then((user) => show(user, { values: user, errors: {} })),
+    },
     {
       method: 'POST',
       path: `${ROOT}/:id`,

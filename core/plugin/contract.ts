@@ -110,4 +110,3 @@ export interface AccountPanel {
   model(request: PageRequest): Promise<object>;
 }
 export const accountPanelSlot = slot<AccountPanel>('account.panel');
-

@@ -1,15 +1,15 @@
 import { z } from 'zod';
+import { type Actor, allows } from '../accounts/permissions.ts';
 import { type ListQuery, listUsers, USER_SORTS, type User, userById } from '../accounts/store.ts';
 import { newUser, type Users, userChanges } from '../accounts/users.ts';
+import type { Db } from '../db/open.ts';
 import { clientConfig } from '../devices/client-config.ts';
 import { statusOf } from '../devices/describe.ts';
 import type { Devices, Issued } from '../devices/devices.ts';
 import { deviceChanges, newDevice } from '../devices/schema.ts';
 import { DEVICE_SORTS, listDevices, type OwnedDevice } from '../devices/store.ts';
-import type { Db } from '../db/open.ts';
 import { NotFound } from '../errors.ts';
 import type { PublicKey } from '../net/inputs.ts';
-import { type Actor, allows } from '../accounts/permissions.ts';
 import { line } from '../parse.ts';
 import type { CoreSections, Section } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -61,7 +61,16 @@ function userOperations({ db, users }: OperationParts): readonly Operation[] {
         return { body: items.map(showUser), headers: { 'X-Total-Count': String(total) } };
       },
     },
-    { id: 'create-user', method: 'POST', path: '/users', permission, summary: 'Create a user', body: newUser, status: 201, handle: async ({ actor, body }) => ({ body: showUser(await users.create(actor, body)) }) },
+    {
+      id: 'create-user',
+      method: 'POST',
+      path: '/users',
+      permission,
+      summary: 'Create a user',
+      body: newUser,
+      status: 201,
+      handle: async ({ actor, body }) => ({ body: showUser(await users.create(actor, body)) }),
+    },
     {
       id: 'get-user',
       method: 'GET',
@@ -74,8 +83,24 @@ function userOperations({ db, users }: OperationParts): readonly Operation[] {
         return { body: showUser(user) };
       },
     },
-    { id: 'update-user', method: 'PATCH', path: '/users/:id', permission, summary: 'Change a user', body: userChanges, handle: async ({ actor, params, body }) => ({ body: showUser(await users.update(actor, params['id'] ?? '', body)) }) },
-    { id: 'delete-user', method: 'DELETE', path: '/users/:id', permission, summary: 'Delete a user with everything of theirs', status: 204, handle: ({ actor, params }) => users.remove(actor, params['id'] ?? '').then(() => ({})) },
+    {
+      id: 'update-user',
+      method: 'PATCH',
+      path: '/users/:id',
+      permission,
+      summary: 'Change a user',
+      body: userChanges,
+      handle: async ({ actor, params, body }) => ({ body: showUser(await users.update(actor, params['id'] ?? '', body)) }),
+    },
+    {
+      id: 'delete-user',
+      method: 'DELETE',
+      path: '/users/:id',
+      permission,
+      summary: 'Delete a user with everything of theirs',
+      status: 204,
+      handle: ({ actor, params }) => users.remove(actor, params['id'] ?? '').then(() => ({})),
+    },
     act('disable-user', 'disable', 'Disable a user', users.disable),
     act('enable-user', 'enable', 'Enable a user', users.enable),
     act('end-vpn-session', 'vpn-end', 'End a VPN session', users.endVpnSession),
@@ -128,10 +153,42 @@ function deviceOperations({ db, devices, settings, sections, clock, serverPublic
         return { body: await Promise.all(items.map(show)), headers: { 'X-Total-Count': String(total) } };
       },
     },
-    { id: 'create-device', method: 'POST', path: '/devices', permission, summary: 'Create a device; without a public key the answer has the private one, once', body: newDevice, status: 201, handle: async ({ actor, body }) => issue(await devices.create(actor, body)) },
-    { id: 'get-device', method: 'GET', path: '/devices/:id', permission, summary: 'One device', handle: async ({ actor, params }) => ({ body: await show(await devices.get(actor, params['id'] ?? '')) }) },
-    { id: 'update-device', method: 'PATCH', path: '/devices/:id', permission, summary: 'Change a device', body: deviceChanges, handle: async ({ actor, params, body }) => ({ body: await show(await devices.update(actor, params['id'] ?? '', body)) }) },
-    { id: 'delete-device', method: 'DELETE', path: '/devices/:id', permission, summary: 'Delete a device', status: 204, handle: ({ actor, params }) => devices.remove(actor, params['id'] ?? '').then(() => ({})) },
+    {
+      id: 'create-device',
+      method: 'POST',
+      path: '/devices',
+      permission,
+      summary: 'Create a device; without a public key the answer has the private one, once',
+      body: newDevice,
+      status: 201,
+      handle: async ({ actor, body }) => issue(await devices.create(actor, body)),
+    },
+    {
+      id: 'get-device',
+      method: 'GET',
+      path: '/devices/:id',
+      permission,
+      summary: 'One device',
+      handle: async ({ actor, params }) => ({ body: await show(await devices.get(actor, params['id'] ?? '')) }),
+    },
+    {
+      id: 'update-device',
+      method: 'PATCH',
+      path: '/devices/:id',
+      permission,
+      summary: 'Change a device',
+      body: deviceChanges,
+      handle: async ({ actor, params, body }) => ({ body: await show(await devices.update(actor, params['id'] ?? '', body)) }),
+    },
+    {
+      id: 'delete-device',
+      method: 'DELETE',
+      path: '/devices/:id',
+      permission,
+      summary: 'Delete a device',
+      status: 204,
+      handle: ({ actor, params }) => devices.remove(actor, params['id'] ?? '').then(() => ({})),
+    },
     act('pause-device', 'pause', 'Close a device’s tunnel', devices.pause),
     act('resume-device', 'resume', 'Open a paused device’s tunnel', devices.resume),
     {
@@ -142,7 +199,8 @@ function deviceOperations({ db, devices, settings, sections, clock, serverPublic
       summary: 'Give a device a new key pair and preshared key',
       body: newDevice.pick({ publicKey: true }),
       status: 201,
-      handle: async ({ actor, params, body }) => issue(await devices.rotateKey(actor, params['id'] ?? '', (body as { publicKey?: string | null }).publicKey ?? null)),
+      handle: async ({ actor, params, body }) =>
+        issue(await devices.rotateKey(actor, params['id'] ?? '', (body as { publicKey?: string | null }).publicKey ?? null)),
     },
   ];
 }
@@ -150,7 +208,14 @@ function deviceOperations({ db, devices, settings, sections, clock, serverPublic
 function settingsOperations({ settings, sections }: OperationParts): readonly Operation[] {
   const permission = 'settings.manage';
   return Object.values(sections as Readonly<Record<string, Section>>).flatMap((section): Operation[] => [
-    { id: `get-${section.id}-settings`, method: 'GET', path: `/configuration/${section.id}`, permission, summary: `${section.text.title}: read`, handle: async () => ({ body: await settings.read(section) }) },
+    {
+      id: `get-${section.id}-settings`,
+      method: 'GET',
+      path: `/configuration/${section.id}`,
+      permission,
+      summary: `${section.text.title}: read`,
+      handle: async () => ({ body: await settings.read(section) }),
+    },
     {
       id: `update-${section.id}-settings`,
       method: 'PATCH',

@@ -9,7 +9,11 @@ import { type Host, operationSlot, type Parts, type Plugin, secondFactorSlot, si
 import { type Fill, fill, type Slot } from './slots.ts';
 import type { PluginStates } from './states.ts';
 
-export type PluginState = { readonly kind: 'running' } | { readonly kind: 'failed'; readonly why: string } | { readonly kind: 'off' } | { readonly kind: 'safe-mode' };
+export type PluginState =
+  | { readonly kind: 'running' }
+  | { readonly kind: 'failed'; readonly why: string }
+  | { readonly kind: 'off' }
+  | { readonly kind: 'safe-mode' };
 
 export interface PluginStatus {
   readonly plugin: Plugin;
@@ -56,7 +60,8 @@ export function createPluginHost({ plugins, states, services, jobs, network, mig
   const state = new Map<string, PluginState>(plugins.map(({ manifest }) => [manifest.id, { kind: 'off' }]));
   const remembered = new Map<string, string>();
 
-  const all = <T>(place: Slot<T>): readonly T[] => [...coreFills(), ...ordered().flatMap(({ fills }) => fills)].filter((item) => item.slot.name === place.name).map((item) => item.value as T);
+  const all = <T>(place: Slot<T>): readonly T[] =>
+    [...coreFills(), ...ordered().flatMap(({ fills }) => fills)].filter((item) => item.slot.name === place.name).map((item) => item.value as T);
   const ordered = () => plugins.flatMap(({ manifest }) => running.get(manifest.id) ?? []);
 
   async function start(plugin: Plugin): Promise<void> {
@@ -78,7 +83,10 @@ export function createPluginHost({ plugins, states, services, jobs, network, mig
     const routes = parts.pages?.() ?? [];
     const unguarded = routes.find((route) => !route.permission);
     if (unguarded) throw new AppErrorInPlugin(`${unguarded.method} ${unguarded.path} names no permission`);
-    return [...listeners.map(([name, listener]) => services.events.on(name, listener)), ...(parts.jobs ?? []).map((job) => jobs.start({ ...job, id: `${id}:${job.id}` }))];
+    return [
+      ...listeners.map(([name, listener]) => services.events.on(name, listener)),
+      ...(parts.jobs ?? []).map((job) => jobs.start({ ...job, id: `${id}:${job.id}` })),
+    ];
   }
 
   async function stop(plugin: Plugin): Promise<void> {

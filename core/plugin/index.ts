@@ -7,7 +7,7 @@ export type { Db, Queries } from '../db/open.ts';
 export { Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated } from '../errors.ts';
 export { field, otherErrors } from '../http/fields.ts';
 export { orShowAgain, readForm } from '../http/forms.ts';
-export { download, json, type NavItem, type PageRequest, redirect, type Reply, type Route, view } from '../http/route.ts';
+export { download, json, type NavItem, type PageRequest, type Reply, type Route, redirect, view } from '../http/route.ts';
 export type { Cidr, FragmentKey, Fragments, NftRule, UserId } from '../net/inputs.ts';
 export { line, parse, within } from '../parse.ts';
 export { defineSection } from '../settings/sections.ts';

@@ -1,5 +1,5 @@
-import { desc, eq, ne } from 'drizzle-orm';
 import { randomUUID } from 'node:crypto';
+import { desc, eq, ne } from 'drizzle-orm';
 import type { Db } from '../db/open.ts';
 import type { Clock } from '../system/clock.ts';
 import { pluginStates, serviceStarts } from './tables.ts';
@@ -25,7 +25,10 @@ export function createPluginStates(db: Db, clock: Clock): PluginStates {
     async setEnabled(id, isEnabled) {
       const row = { isEnabled, updatedAt: clock.now() };
       await db.transaction(async (tx) => {
-        await tx.insert(pluginStates).values({ id, ...row }).onConflictDoUpdate({ target: pluginStates.id, set: row });
+        await tx
+          .insert(pluginStates)
+          .values({ id, ...row })
+          .onConflictDoUpdate({ target: pluginStates.id, set: row });
       });
     },
     async beginStart() {

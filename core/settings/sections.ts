@@ -27,7 +27,6 @@ export function defineSection<Schema extends z.ZodObject>(id: string, text: Sect
 export type CoreSections = ReturnType<typeof coreSections>;
 export type ClientDefaults = z.output<CoreSections['client']['schema']>;
 export type NetworkSettings = z.output<CoreSections['network']['schema']>;
-export type SecuritySettings = z.output<CoreSections['security']['schema']>;
 
 const EVERYTHING = ['0.0.0.0/0', '::/0'] as Cidr[];
 const LONGEST_SESSION_SECONDS = 2_147_483_647;

@@ -47,7 +47,10 @@ export function createSettings({ db, audit, events, clock }: SettingsParts): Set
         const document = parse(section.schema, { ...before, ...(patch as object) }) as Record<string, unknown>;
         for (const check of guards.get(section.id) ?? []) await check(tx, document);
         const row = { document, updatedAt: clock.now() };
-        await tx.insert(settings).values({ section: section.id, ...row }).onConflictDoUpdate({ target: settings.section, set: row });
+        await tx
+          .insert(settings)
+          .values({ section: section.id, ...row })
+          .onConflictDoUpdate({ target: settings.section, set: row });
         const changes = differences(section.schema.parse(before), document);
         await audit.record(tx, actor, { action: 'settings.changed', target: { type: 'settings', id: section.id, name: section.text.title }, changes });
         return document;

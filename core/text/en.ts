@@ -56,7 +56,17 @@ export const en = {
     },
   },
   errors: {
-    heading: { 400: 'That did not work', 401: 'Please sign in', 403: 'Not allowed', 404: 'Not found', 409: 'Not possible now', 422: 'Please check your input', 429: 'Too many attempts', 500: 'Something went wrong', 503: 'Not available' },
+    heading: {
+      400: 'That did not work',
+      401: 'Please sign in',
+      403: 'Not allowed',
+      404: 'Not found',
+      409: 'Not possible now',
+      422: 'Please check your input',
+      429: 'Too many attempts',
+      500: 'Something went wrong',
+      503: 'Not available',
+    },
     notFound: 'There is nothing here. It may have been deleted, or the address is wrong.',
     unexpected: 'This is our fault, and it is in the log. Please try again.',
     forbidden: 'Your account is not allowed to do this.',
@@ -107,7 +117,8 @@ export const en = {
     deleted: (email: string) => `${email} is deleted.`,
     disable: 'Disable',
     enable: 'Enable',
-    disableAsk: (email: string, devices: number) => `Disable ${email}? Every session ends and ${plural(devices, 'device loses its tunnel', 'devices lose their tunnels')} at once.`,
+    disableAsk: (email: string, devices: number) =>
+      `Disable ${email}? Every session ends and ${plural(devices, 'device loses its tunnel', 'devices lose their tunnels')} at once.`,
     deleteAsk: (email: string, devices: number) => `Delete ${email}, with ${plural(devices, 'device', 'devices')}, sessions and tokens? This cannot be undone.`,
     endVpn: 'End VPN session',
     endVpnAsk: (email: string) => `End the VPN session of ${email}? The tunnels stop until the next sign-in.`,
@@ -244,7 +255,8 @@ export const en = {
   settings: {
     title: 'Settings',
     saved: 'The settings are saved.',
-    addressesOutside: (count: number, network: string) => `${plural(count, 'device has an address', 'devices have addresses')} outside ${network}. Delete them first, or keep the network.`,
+    addressesOutside: (count: number, network: string) =>
+      `${plural(count, 'device has an address', 'devices have addresses')} outside ${network}. Delete them first, or keep the network.`,
     client: {
       title: 'Client defaults',
       lead: 'What a new device’s configuration says unless the device overrides it. Existing devices keep what they have imported.',
@@ -260,7 +272,10 @@ export const en = {
       title: 'Security',
       lead: 'Who may do what, and for how long.',
       fields: {
-        vpnSessionDuration: { label: 'VPN session duration', help: 'Seconds after a complete sign-in until tunnels close: 3600 is an hour, 86400 a day, 604800 a week. 0: never.' },
+        vpnSessionDuration: {
+          label: 'VPN session duration',
+          help: 'Seconds after a complete sign-in until tunnels close: 3600 is an hour, 86400 a day, 604800 a week. 0: never.',
+        },
         allowSelfService: { label: 'Users manage their own devices', help: 'Off: only administrators add, edit and delete devices.' },
         allowOverrides: { label: 'Users may change the configuration of their devices', help: 'Endpoint, DNS, allowed IPs, MTU and keepalive.' },
       },
@@ -342,5 +357,3 @@ export const en = {
     leaveSafeMode: 'Load the plugins again',
   },
 };
-
-export type Text = typeof en;

@@ -1,4 +1,4 @@
-import { accountPanelSlot, bearerSlot, fill, type Host, InvalidInput, json, type Operation, operationSlot, parse, type Plugin, type Route } from '#core';
+import { accountPanelSlot, bearerSlot, fill, type Host, InvalidInput, json, type Operation, operationSlot, type Plugin, parse, type Route } from '#core';
 import { tokenPages, tokenPanel } from './pages.ts';
 import { text } from './text.ts';
 import { createTokens } from './tokens.ts';

@@ -1,4 +1,4 @@
-import { type AccountPanel, field, orShowAgain, type PageRequest, readForm, redirect, type Reply, type Route, view } from '#core';
+import { type AccountPanel, field, orShowAgain, type PageRequest, type Reply, type Route, readForm, redirect, view } from '#core';
 import { text } from './text.ts';
 import { newToken, type Tokens } from './tokens.ts';
 
@@ -41,7 +41,14 @@ export function tokenPages(tokens: Tokens): readonly Route[] {
       permission: 'account.own',
       async handle({ actor, params }) {
         const { id, name } = await tokens.get(actor, params['id'] ?? '');
-        return view('core/confirm', { title: text.tokens.revoke, question: text.tokens.revokeAsk(name), label: text.tokens.revoke, action: `${ROOT}/${id}/revoke`, back: '/account', makesKey: false });
+        return view('core/confirm', {
+          title: text.tokens.revoke,
+          question: text.tokens.revokeAsk(name),
+          label: text.tokens.revoke,
+          action: `${ROOT}/${id}/revoke`,
+          back: '/account',
+          makesKey: false,
+        });
       },
     },
     {

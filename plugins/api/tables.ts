@@ -1,11 +1,13 @@
-import { common, text, time, type UserId, users } from '#core';
 import { index, sqliteTable, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import { common, text, time, type UserId, users } from '#core';
 
 export const apiTokens = sqliteTable(
   'api_tokens',
   {
     ...common<string>(),
-    userId: text<UserId>().notNull().references(() => users.id, { onDelete: 'cascade' }),
+    userId: text<UserId>()
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
     name: text().notNull(),
     /** SHA-256, hex. */
     hash: text().notNull(),

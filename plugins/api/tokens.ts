@@ -1,6 +1,6 @@
-import { type Actor, authorize, type Clock, Conflict, type Db, hashToken, line, NotFound, parse, randomToken, userById, within } from '#core';
 import { and, count, desc, eq, gt } from 'drizzle-orm';
 import { z } from 'zod';
+import { type Actor, authorize, type Clock, Conflict, type Db, hashToken, line, NotFound, parse, randomToken, userById, within } from '#core';
 import { apiTokens } from './tables.ts';
 import { text } from './text.ts';
 
@@ -27,7 +27,10 @@ const USED_EVERY_MS = 60_000;
 export function createTokens(db: Db, clock: Clock): Tokens {
   async function own(actor: Actor, id: string): Promise<ApiToken> {
     authorize(actor, 'account.own');
-    const [row] = await db.select().from(apiTokens).where(and(eq(apiTokens.id, id), eq(apiTokens.userId, userOf(actor))));
+    const [row] = await db
+      .select()
+      .from(apiTokens)
+      .where(and(eq(apiTokens.id, id), eq(apiTokens.userId, userOf(actor))));
     if (!row) throw new NotFound(text.tokens.unknown);
     return row;
   }
@@ -35,14 +38,26 @@ export function createTokens(db: Db, clock: Clock): Tokens {
   return {
     get: own,
     async list(actor) {
-      return db.select().from(apiTokens).where(eq(apiTokens.userId, userOf(actor))).orderBy(desc(apiTokens.createdAt));
+      return db
+        .select()
+        .from(apiTokens)
+        .where(eq(apiTokens.userId, userOf(actor)))
+        .orderBy(desc(apiTokens.createdAt));
     },
     async create(actor, input) {
       authorize(actor, 'account.own');
       const { name, days } = parse(newToken, input);
       const token = `wg_${randomToken()}`;
       const now = clock.now();
-      const values = { userId: userOf(actor), name, hash: hashToken(token), prefix: token.slice(0, PREFIX_LENGTH), expiresAt: new Date(now.getTime() + days * DAY_MS), createdAt: now, updatedAt: now };
+      const values = {
+        userId: userOf(actor),
+        name,
+        hash: hashToken(token),
+        prefix: token.slice(0, PREFIX_LENGTH),
+        expiresAt: new Date(now.getTime() + days * DAY_MS),
+        createdAt: now,
+        updatedAt: now,
+      };
       const row = await db.transaction(async (tx) => {
         const [present] = await tx.select({ total: count() }).from(apiTokens).where(eq(apiTokens.userId, values.userId));
         if ((present?.total ?? 0) >= MOST) throw new Conflict(text.tokens.tooMany(MOST));
@@ -61,7 +76,10 @@ export function createTokens(db: Db, clock: Clock): Tokens {
     },
     async authenticate(token, ip) {
       const now = clock.now();
-      const [row] = await db.select().from(apiTokens).where(and(eq(apiTokens.hash, hashToken(token)), gt(apiTokens.expiresAt, now)));
+      const [row] = await db
+        .select()
+        .from(apiTokens)
+        .where(and(eq(apiTokens.hash, hashToken(token)), gt(apiTokens.expiresAt, now)));
       const user = row ? await userById(db, row.userId) : null;
       if (!row || user === null || user.disabledAt !== null) return null;
       if (row.lastUsedAt === null || now.getTime() - row.lastUsedAt.getTime() > USED_EVERY_MS) await markUsed(row.id, now);

@@ -1,5 +1,5 @@
-import { defineSection, type Plugin } from '#core';
 import { z } from 'zod';
+import { defineSection, type Plugin } from '#core';
 import { text } from './text.ts';
 
 const section = defineSection('firewall', text.settings, z.strictObject({ defaultPolicy: z.enum(['accept', 'drop']).default('accept') }));

@@ -18,7 +18,9 @@ document.addEventListener('click', async (event) => {
   const before = label.textContent;
   await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
   label.textContent = button.dataset.copied;
-  setTimeout(() => { label.textContent = before; }, 2000);
+  setTimeout(() => {
+    label.textContent = before;
+  }, 2000);
 });
 
 /** What the server says has changed becomes an event that parts of the page wait for. */
