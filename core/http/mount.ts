@@ -1,6 +1,6 @@
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
-import { type Actor, allows, authorize } from '../accounts/permissions.ts';
+import { type Actor, authorize } from '../accounts/permissions.ts';
 import { Unauthenticated } from '../errors.ts';
 import { localPath, type PageRequest, type Reply, type Route } from './route.ts';
 import { requestSession } from './session.ts';
@@ -23,7 +23,7 @@ export function mountRoutes(routes: readonly Route[], parts: MountParts): Middle
 
 async function answer(ctx: Context, route: Route, parts: MountParts): Promise<void> {
   const request = readRequest(ctx);
-  if (isSignInNeeded(request.actor, route)) {
+  if (isSignInNeeded(ctx, request.actor, route)) {
     if (ctx.method === 'GET') request.session.returnTo(localPath(ctx.url));
     ctx.redirect('/login');
     ctx.status = 303;
@@ -35,8 +35,9 @@ async function answer(ctx: Context, route: Route, parts: MountParts): Promise<vo
   send(ctx, reply, parts);
 }
 
-function isSignInNeeded(actor: Actor, route: Route): boolean {
-  return actor.role === 'nobody' && route.permission !== 'public' && route.auth !== 'bearer' && !allows(actor, route.permission);
+/** A person who opens a page is led to the sign-in page; scripts and live streams are refused instead. */
+function isSignInNeeded(ctx: Context, actor: Actor, route: Route): boolean {
+  return actor.role === 'nobody' && route.permission !== 'public' && route.auth !== 'bearer' && ctx.get('accept').includes('text/html');
 }
 
 function readRequest(ctx: Context): PageRequest {

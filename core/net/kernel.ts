@@ -2,7 +2,7 @@ import { ApplyFailed, messageOf, Unavailable } from '../errors.ts';
 import type { Log } from '../system/log.ts';
 import type { Run } from '../system/run.ts';
 import type { DesiredState } from './desired.ts';
-import type { Cidr } from './inputs.ts';
+import type { Cidr, PublicKey } from './inputs.ts';
 import { createIp } from './ip.ts';
 import { createNft } from './nft.ts';
 import type { Observed, Step } from './plan.ts';
@@ -23,6 +23,9 @@ export function createKernel(run: Run, log: Log): Kernel {
   const wg = createWg(run);
   const ip = createIp(run);
   const nft = createNft(run);
+  /** Where peers that have been removed were last. */
+  const gone = new Map<PublicKey, string>();
+  let present: ObservedWg['peers'] = new Map();
 
   async function perform({ interface: wanted }: DesiredState, step: Step): Promise<void> {
     const { name } = wanted;
@@ -33,11 +36,19 @@ export function createKernel(run: Run, log: Log): Kernel {
     if (step.kind === 'add-address') return ip.addAddress(name, step.address);
     if (step.kind === 'remove-address') return ip.removeAddress(name, step.address);
     if (step.kind === 'apply-ruleset') return nft.apply(step.batch);
-    if (step.kind === 'set-peers') return wg.setPeers(name, step.peers);
-    if (step.kind === 'remove-peers') return wg.removePeers(name, step.publicKeys);
+    if (step.kind === 'set-peers') return wg.setPeers(name, step.peers, gone);
+    if (step.kind === 'remove-peers') return removePeers(name, step.publicKeys);
     if (step.kind === 'add-route') return ip.addRoute(name, step.route);
     if (step.kind === 'remove-route') return ip.removeRoute(name, step.route);
     return forgetFlows(step.networks);
+  }
+
+  async function removePeers(name: string, publicKeys: readonly PublicKey[]): Promise<void> {
+    for (const publicKey of publicKeys) {
+      const endpoint = present.get(publicKey)?.endpoint;
+      if (endpoint) gone.set(publicKey, endpoint);
+    }
+    await wg.removePeers(name, publicKeys);
   }
 
   /** conntrack(8): exit 1 means that there was no such flow. */
@@ -53,9 +64,12 @@ export function createKernel(run: Run, log: Log): Kernel {
   return {
     async observe(name, ruleset) {
       const link = await ip.observe(name);
+      const shown = link === null ? null : await wg.show(name);
+      present = shown?.peers ?? new Map();
+      for (const publicKey of present.keys()) gone.delete(publicKey);
       return {
         link,
-        wg: link === null ? null : await wg.show(name),
+        wg: shown,
         missingForwarding: await ip.missingForwarding(),
         ruleset,
         listing: ruleset === null ? await nft.list() : null,

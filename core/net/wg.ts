@@ -22,13 +22,17 @@ export interface ObservedWg {
 export interface Wg {
   show(name: string): Promise<ObservedWg>;
   configure(name: string, settings: { readonly privateKey: PrivateKey; readonly listenPort: number }): Promise<void>;
-  /** Adds peers, or changes them in place: their endpoints and sessions stay. */
-  setPeers(name: string, peers: readonly DesiredPeer[]): Promise<void>;
+  /**
+   * Adds peers, or changes them in place: their endpoints and sessions stay. A peer that comes back is given the endpoint
+   * it had and a packet is sent there at once; otherwise it would be deaf until its own next handshake, for 15 s or more.
+   */
+  setPeers(name: string, peers: readonly DesiredPeer[], endpoints: ReadonlyMap<PublicKey, string>): Promise<void>;
   removePeers(name: string, publicKeys: readonly PublicKey[]): Promise<void>;
 }
 
 /** The longest argument list is 2 MB on Linux; a removal takes 56 bytes. */
 const REMOVALS_AT_ONCE = 10_000;
+const GREETINGS_AT_ONCE = 5_000;
 
 /** wg(8). Keys other than public ones are given on standard input only. */
 export function createWg(run: Run): Wg {
@@ -40,8 +44,15 @@ export function createWg(run: Run): Wg {
     async configure(name, { privateKey, listenPort }) {
       await run(['wg', 'set', name, 'listen-port', String(listenPort), 'private-key', '/dev/stdin'], { stdin: `${privateKey}\n` });
     },
-    async setPeers(name, peers) {
-      if (peers.length > 0) await run(['wg', 'addconf', name, '/dev/stdin'], { stdin: peers.map(peerSection).join('\n'), deadlineMs: 60_000 });
+    async setPeers(name, peers, endpoints) {
+      if (peers.length === 0) return;
+      const sections = peers.map((peer) => peerSection(peer, endpoints.get(peer.publicKey)));
+      await run(['wg', 'addconf', name, '/dev/stdin'], { stdin: sections.join('\n'), deadlineMs: 60_000 });
+      const returning = peers.filter(({ publicKey }) => endpoints.has(publicKey)).slice(0, GREETINGS_AT_ONCE);
+      // Switching the keepalive on sends one packet, which begins a handshake (wg(8)).
+      for (const seconds of returning.length > 0 ? ['25', 'off'] : []) {
+        await run(['wg', 'set', name, ...returning.flatMap(({ publicKey }) => ['peer', publicKey, 'persistent-keepalive', seconds])]);
+      }
     },
     async removePeers(name, publicKeys) {
       for (let i = 0; i < publicKeys.length; i += REMOVALS_AT_ONCE) {
@@ -78,6 +89,7 @@ function orNull(text: string | undefined): string | null {
 }
 
 // In a configuration a peer's AllowedIPs replace those it has (wg(8), addconf).
-function peerSection({ publicKey, presharedKey, allowedIps }: DesiredPeer): string {
-  return `[Peer]\nPublicKey = ${publicKey}\nPresharedKey = ${presharedKey}\nAllowedIPs = ${allowedIps.join(', ')}\n`;
+function peerSection({ publicKey, presharedKey, allowedIps }: DesiredPeer, endpoint: string | undefined): string {
+  const last = endpoint === undefined ? '' : `Endpoint = ${endpoint}\n`;
+  return `[Peer]\nPublicKey = ${publicKey}\nPresharedKey = ${presharedKey}\nAllowedIPs = ${allowedIps.join(', ')}\n${last}`;
 }

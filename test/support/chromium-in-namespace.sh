@@ -1,0 +1,2 @@
+#!/bin/sh
+exec ip netns exec "$WIREGUI_NAMESPACE" /usr/bin/chromium "$@"
