@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Argv, type Run, run } from '../../core/system/run.ts';
 
 /**
@@ -52,6 +54,7 @@ export async function createNetwork(): Promise<Network> {
     interfaceName: `wgs${id}`,
     async [Symbol.asyncDispose]() {
       for (const name of names) await tearDown(name);
+      removeSockets(id);
     },
   };
 }
@@ -70,6 +73,13 @@ async function link(a: Namespace, interfaceA: string, addressesA: readonly strin
     for (const address of addresses) await run(['ip', '-n', name, 'address', 'add', address, 'dev', device, ...(address.includes(':') ? ['nodad'] : [])]);
     await run(['ip', '-n', name, 'link', 'set', device, 'up']);
   }
+}
+
+/** A wireguard-go that was killed leaves its control socket behind. */
+function removeSockets(id: string): void {
+  const folder = '/run/wireguard';
+  if (!existsSync(folder)) return;
+  for (const file of readdirSync(folder)) if (file.includes(id)) rmSync(join(folder, file), { force: true });
 }
 
 /** Ends what still runs inside, then the namespace; only processes of this namespace are touched. */
