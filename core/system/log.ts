@@ -21,11 +21,6 @@ export function createLog({ level, directory }: LogOptions): Log {
   return directory === undefined ? pino(options) : pino(options, datedFiles(directory));
 }
 
-/** A logger that drops everything, for tests and one-shot commands. */
-export function silentLog(): Log {
-  return pino({ level: 'silent' });
-}
-
 function datedFiles(directory: string): DestinationStream {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   let day = '';

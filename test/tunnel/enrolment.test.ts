@@ -146,7 +146,7 @@ describe('a person enrols a device and its traffic flows', () => {
       await until('it is put back', () => isMended().catch(() => false), 15_000);
     }
     await page.goto(`${lanUrl()}/admin/diagnostics`);
-    const shown = await page.getByRole('main').innerText();
+    const shown = await page.getByRole('main').textContent();
     for (const [what] of changes) expect(shown).toMatch(what);
     await until('the tunnel works again', () => reaches(network.clientA, HOST.ipv4), 20_000);
   });
