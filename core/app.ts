@@ -107,7 +107,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   const host = createPluginHost({
     plugins,
     states,
-    services: { settings, db, log, clock, secrets, events, signIn, reconcile: async () => void (await reconciler.request()) },
+    services: { settings, db, audit, log, clock, secrets, events, signIn, reconcile: async () => void (await reconciler.request()) },
     jobs,
     network: networkStore,
     migrate: (owner) => migrate(db.writer, paths.migrations, owner),

@@ -1,4 +1,4 @@
-import { eq, inArray, lt } from 'drizzle-orm';
+import { eq, inArray, lt, sql } from 'drizzle-orm';
 import type { Db, Queries } from '../db/open.ts';
 import { TooManyRequests } from '../errors.ts';
 import type { Clock } from '../system/clock.ts';
@@ -12,7 +12,7 @@ import { signInAttempts } from './tables.ts';
 export interface Throttle {
   /** Counts one attempt on the account from the address. Throws TooManyRequests when it is one too many. */
   attempt(account: string, address: string): Promise<void>;
-  /** The attempt was right: forgets the pair's count and remembers that the account uses this address. */
+  /** The attempt was right: it does not count, the pair's wrong ones are forgotten, and the account is known to use this address. */
   succeeded(account: string, address: string): Promise<void>;
   removeExpired(): Promise<void>;
 }
@@ -62,7 +62,12 @@ export function createThrottle(db: Db, clock: Clock): Throttle {
     succeeded: (account, address) =>
       db.transaction(async (tx) => {
         const network = networkOf(address);
-        await tx.delete(signInAttempts).where(inArray(signInAttempts.key, [`pair:${account}|${network}`]));
+        await tx.delete(signInAttempts).where(eq(signInAttempts.key, `pair:${account}|${network}`));
+        const shared = inArray(signInAttempts.key, [`address:${network}`, `account:${account}`]);
+        await tx
+          .update(signInAttempts)
+          .set({ count: sql`${signInAttempts.count} - 1` })
+          .where(shared);
         const known = { count: 0, expiresAt: new Date(clock.now().getTime() + KNOWN_FOR_MS) };
         await tx
           .insert(signInAttempts)

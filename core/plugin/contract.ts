@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Actor, Permission } from '../accounts/permissions.ts';
 import type { SecondFactor, SignIn } from '../accounts/sign-in.ts';
+import type { Audit } from '../audit/audit.ts';
 import type { Db } from '../db/open.ts';
 import type { EventBus, EventName, Listener } from '../events/bus.ts';
 import type { NavItem, PageRequest, Route } from '../http/route.ts';
@@ -44,6 +45,7 @@ export interface Parts {
 export interface Host {
   readonly settings: Settings;
   readonly db: Db;
+  readonly audit: Audit;
   readonly log: Log;
   readonly clock: Clock;
   readonly secrets: Secrets;

@@ -10,7 +10,7 @@ const ROOT = '/api/v0';
 export const api: Plugin = {
   manifest: { id: 'api', title: text.title, summary: text.summary },
   setup(host: Host) {
-    const tokens = createTokens(host.db, host.clock);
+    const tokens = createTokens(host);
     return {
       pages: () => [...tokenPages(tokens), ...host.all(operationSlot).map(serve)],
       fills: [fill(bearerSlot, tokens.authenticate), fill(accountPanelSlot, tokenPanel(tokens))],

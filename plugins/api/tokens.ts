@@ -1,6 +1,6 @@
 import { and, count, desc, eq, gt } from 'drizzle-orm';
 import { z } from 'zod';
-import { type Actor, authorize, type Clock, Conflict, type Db, hashToken, line, NotFound, parse, randomToken, userById, within } from '#core';
+import { type Actor, authorize, Conflict, type Host, hashToken, line, NotFound, parse, randomToken, userById, within } from '#core';
 import { apiTokens } from './tables.ts';
 import { text } from './text.ts';
 
@@ -24,7 +24,7 @@ const PREFIX_LENGTH = 8;
 /** When a token was used is kept to the minute: not every request must write. */
 const USED_EVERY_MS = 60_000;
 
-export function createTokens(db: Db, clock: Clock): Tokens {
+export function createTokens({ db, clock, audit }: Pick<Host, 'db' | 'clock' | 'audit'>): Tokens {
   async function own(actor: Actor, id: string): Promise<ApiToken> {
     authorize(actor, 'account.own');
     const [row] = await db
@@ -62,15 +62,17 @@ export function createTokens(db: Db, clock: Clock): Tokens {
         const [present] = await tx.select({ total: count() }).from(apiTokens).where(eq(apiTokens.userId, values.userId));
         if ((present?.total ?? 0) >= MOST) throw new Conflict(text.tokens.tooMany(MOST));
         const [inserted] = await tx.insert(apiTokens).values(values).returning();
+        if (!inserted) throw new NotFound(text.tokens.unknown);
+        await audit.record(tx, actor, { action: 'token.created', target: targetOf(inserted), changes: { expiresAt: inserted.expiresAt } });
         return inserted;
       });
-      if (!row) throw new NotFound(text.tokens.unknown);
       return { token, row };
     },
     async revoke(actor, id) {
       const row = await own(actor, id);
       await db.transaction(async (tx) => {
         await tx.delete(apiTokens).where(eq(apiTokens.id, row.id));
+        await audit.record(tx, actor, { action: 'token.revoked', target: targetOf(row) });
       });
       return row;
     },
@@ -92,6 +94,10 @@ export function createTokens(db: Db, clock: Clock): Tokens {
       await tx.update(apiTokens).set({ lastUsedAt: at }).where(eq(apiTokens.id, id));
     });
   }
+}
+
+function targetOf(token: ApiToken) {
+  return { type: 'token', id: token.id, name: token.name };
 }
 
 function userOf(actor: Actor): ApiToken['userId'] {

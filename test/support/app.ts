@@ -11,6 +11,7 @@ import { programPaths } from '../../core/system/paths.ts';
 import { run, watch } from '../../core/system/run.ts';
 import { plugins as allPlugins } from '../../plugins/index.ts';
 import { createTestClock, type TestClock } from './clock.ts';
+import type { Network } from './network.ts';
 
 export const ADMIN = { email: 'admin@example.com', password: 'correct horse battery' };
 
@@ -43,16 +44,33 @@ interface TestAppOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly plugins?: readonly Plugin[];
   readonly dataDirectory?: string;
+  /** With a network the data plane is on, inside its server namespace. */
+  readonly network?: Network;
 }
 
 export async function createTestApp({
   env = {},
   plugins = allPlugins,
   dataDirectory = mkdtempSync(join(tmpdir(), 'wiregui-app-')),
+  network,
 }: TestAppOptions = {}): Promise<TestApp> {
   const clock = createTestClock();
-  const config = readConfig({ WG_DATA_DIR: dataDirectory, WG_WG_ENABLED: 'false', WG_EXTERNAL_URL: 'http://localhost:13000', ...env });
-  const app = await createApp({ config, paths: programPaths(), plugins, clock, log: pino({ level: 'silent' }), run, watch });
+  const config = readConfig({
+    WG_DATA_DIR: dataDirectory,
+    WG_WG_ENABLED: network ? 'true' : 'false',
+    WG_WG_INTERFACE: network?.interfaceName ?? 'wg-test',
+    WG_EXTERNAL_URL: 'http://localhost:13000',
+    ...env,
+  });
+  const app = await createApp({
+    config,
+    paths: programPaths(),
+    plugins,
+    clock,
+    log: pino({ level: 'silent' }),
+    run: network?.server.run ?? run,
+    watch: network?.server.watch ?? watch,
+  });
   if (env['WG_ADMIN_EMAIL'] !== '') await app.setup.createOrResetAdmin(ADMIN.email, ADMIN.password);
   await app.start();
   const server = createServer(app.http.callback());

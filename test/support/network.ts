@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Argv, type Run, run } from '../../core/system/run.ts';
+import { type Argv, type Run, run, type Watch, watch } from '../../core/system/run.ts';
 
 /**
  * Four network namespaces as the real world has them: a server with the service, two clients out on the internet, and a
@@ -21,6 +21,7 @@ export interface Namespace {
   readonly name: string;
   /** Runs a program inside; throws when it fails. */
   readonly run: Run;
+  readonly watch: Watch;
   /** What to put before a command line so that it runs inside. */
   readonly prefix: readonly string[];
 }
@@ -61,7 +62,12 @@ export async function createNetwork(): Promise<Network> {
 
 function namespace(name: string): Namespace {
   const prefix = ['ip', 'netns', 'exec', name];
-  return { name, prefix, run: (argv, options) => run([...prefix, ...argv] as unknown as Argv, options) };
+  return {
+    name,
+    prefix,
+    run: (argv, options) => run([...prefix, ...argv] as unknown as Argv, options),
+    watch: (argv, onLine, onEnd) => watch([...prefix, ...argv] as unknown as Argv, onLine, onEnd),
+  };
 }
 
 async function link(a: Namespace, interfaceA: string, addressesA: readonly string[], b: Namespace, addressesB: readonly string[]): Promise<void> {
