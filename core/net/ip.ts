@@ -59,7 +59,7 @@ export function createIp(run: Run): Ip {
         mtu: link.mtu ?? 0,
         isUp: link.flags?.includes('UP') ?? false,
         addresses,
-        routes: [...(await routes(name, '-4')), ...(await routes(name, '-6'))],
+        routes: (await Promise.all([routes(name, '-4'), routes(name, '-6')])).flat(),
       };
     },
     async create(name) {

@@ -54,7 +54,8 @@ export function createKernel(run: Run, log: Log): Kernel {
   /** conntrack(8): exit 1 means that there was no such flow. */
   async function forgetFlows(networks: readonly Cidr[]): Promise<void> {
     try {
-      for (const network of networks) for (const side of ['-s', '-d']) await run(['conntrack', '-D', side, network], { acceptedExitCodes: [0, 1] });
+      const searches = networks.flatMap((network) => ['-s', '-d'].map((side) => run(['conntrack', '-D', side, network], { acceptedExitCodes: [0, 1] })));
+      await Promise.all(searches);
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
       log.warn('conntrack is not installed: flows that are open now outlive the rule that forbids them');
@@ -63,16 +64,16 @@ export function createKernel(run: Run, log: Log): Kernel {
 
   return {
     async observe(name, ruleset) {
-      const link = await ip.observe(name);
+      const [link, missingForwarding, listing] = await Promise.all([ip.observe(name), ip.missingForwarding(), ruleset === null ? nft.list() : null]);
       const shown = link === null ? null : await wg.show(name);
       present = shown?.peers ?? new Map();
       for (const publicKey of present.keys()) gone.delete(publicKey);
       return {
         link,
         wg: shown,
-        missingForwarding: await ip.missingForwarding(),
+        missingForwarding,
         ruleset,
-        listing: ruleset === null ? await nft.list() : null,
+        listing,
       };
     },
     async apply(desired, steps) {

@@ -1,4 +1,4 @@
-import { parseCidr } from './cidr.ts';
+import { overlaps, parseCidr } from './cidr.ts';
 import type { DesiredPeer, DesiredState } from './desired.ts';
 import type { Cidr, PublicKey } from './inputs.ts';
 import type { ObservedLink } from './ip.ts';
@@ -97,7 +97,10 @@ function planFlows({ ruleset: next, interface: { addresses }, routes }: DesiredS
     [...map].filter(([network, verdict]) => isAffected(network, verdict)).map(([network]) => network),
   );
   const whole = [...addresses.map((address) => parseCidr(address)).filter((network) => network !== null), ...routes];
-  const networks = isEverybodys || affected.length > SEPARATE_FLOWS ? [...new Set([...whole, ...affected.slice(0, SEPARATE_FLOWS)])] : affected;
+  const isMany = isEverybodys || affected.length > SEPARATE_FLOWS;
+  // Addresses of a tunnel network that was changed a moment ago are not in the present one.
+  const elsewhere = affected.filter((network) => !whole.some((covering) => overlaps(covering, network)));
+  const networks = isMany ? [...whole, ...elsewhere.slice(0, SEPARATE_FLOWS)] : affected;
   return networks.length > 0 ? [{ kind: 'forget-flows', networks }] : [];
 
   function isAffected(network: Cidr, verdict: string): boolean {
