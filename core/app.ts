@@ -98,7 +98,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   const sessions = createSessionStore(db, clock);
   const throttle = createThrottle(db, clock);
   const users = createUsers({ db, audit, events, clock });
-  const setup = createSetup({ db, audit, clock, throttle, sections });
+  const setup = createSetup({ db, audit, clock, throttle, sections, settings });
   const signIn = createSignIn({ db, audit, events, clock, throttle, secondFactors: () => host.all(secondFactorSlot) });
   const devices = createDevices({ db, audit, events, clock, secrets, settings, sections });
 
@@ -294,6 +294,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
         const now = db.foreignVersion();
         if (now === seen) return;
         seen = now;
+        settings.forget();
         await host.followStates();
         await reconciler.request();
       },

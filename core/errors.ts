@@ -56,6 +56,12 @@ export class Conflict extends AppError {
   readonly status = 409;
 }
 
+/** The request has more bytes than anything here needs. */
+export class TooLarge extends AppError {
+  readonly code = 'too_large';
+  readonly status = 413;
+}
+
 /** Too many attempts; `retryAfterSeconds` says when to come back. */
 export class TooManyRequests extends AppError {
   readonly code = 'too_many_requests';

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { NODE_ENVIRONMENT, NODE_FLAGS } from './node-flags.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const bin = join(root, 'node_modules', '.bin');
@@ -18,7 +19,7 @@ const TESTS = {
   'wireguard-go': 'wireguard-go',
   chromium: 'chromium',
   ping: 'iputils-ping',
-  iperf3: 'iperf3',
+  wrk: 'wrk',
   'fc-list': 'fontconfig',
   resolvconf: 'openresolv',
 };
@@ -40,7 +41,11 @@ async function start() {
   installPackages();
   installPrograms(hasKernelWireguard() ? SERVICE : { ...SERVICE, 'wireguard-go': 'wireguard-go' }, false);
   build();
-  const child = spawn(join(bin, 'node'), ['--disallow-code-generation-from-strings', join(root, 'dist', 'cli.js'), 'serve'], { cwd: root, stdio: 'inherit' });
+  const child = spawn(join(bin, 'node'), [...NODE_FLAGS, join(root, 'dist', 'cli.js'), 'serve'], {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...NODE_ENVIRONMENT },
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));
 }

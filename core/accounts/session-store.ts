@@ -15,14 +15,12 @@ interface Visitor {
 }
 
 export interface SessionStore {
-  /** The data behind the cookie's value, or null when there is no such living session. */
-  read(id: string): Promise<SessionData | null>;
+  /** The data behind the cookie's value, or null when there is no such living session. Marks it as used, at most once a minute. */
+  read(id: string, visitor: Visitor): Promise<SessionData | null>;
   create(id: string, data: SessionData, visitor: Visitor): Promise<void>;
   /** Writes the data unless the session was revoked in the meantime: a late answer must not bring it back. */
   update(id: string, data: SessionData): Promise<void>;
   destroy(id: string): Promise<void>;
-  /** Marks it as used, at most once a minute. */
-  touch(id: string, visitor: Visitor): Promise<void>;
   removeExpired(): Promise<void>;
 }
 
@@ -38,13 +36,26 @@ export function createSessionStore(db: Db, clock: Clock): SessionStore {
     updatedAt: clock.now(),
   });
 
+  async function touch(hash: string, visitor: Visitor): Promise<void> {
+    await db.transaction(async (tx) => {
+      await tx
+        .update(sessions)
+        .set({ ...visitor, lastSeenAt: clock.now(), expiresAt: expiry() })
+        .where(eq(sessions.hash, hash));
+    });
+  }
+
   return {
-    async read(id) {
+    async read(id, visitor) {
+      const now = clock.now();
+      const hash = hashToken(id);
       const [row] = await db
-        .select({ data: sessions.data })
+        .select({ data: sessions.data, lastSeenAt: sessions.lastSeenAt })
         .from(sessions)
-        .where(and(eq(sessions.hash, hashToken(id)), gt(sessions.expiresAt, clock.now())));
-      return row?.data ?? null;
+        .where(and(eq(sessions.hash, hash), gt(sessions.expiresAt, now)));
+      if (!row) return null;
+      if (now.getTime() - row.lastSeenAt.getTime() > TOUCH_EVERY_MS) await touch(hash, visitor);
+      return row.data;
     },
     async create(id, data, visitor) {
       const now = clock.now();
@@ -63,18 +74,6 @@ export function createSessionStore(db: Db, clock: Clock): SessionStore {
     async destroy(id) {
       await db.transaction(async (tx) => {
         await tx.delete(sessions).where(eq(sessions.hash, hashToken(id)));
-      });
-    },
-    async touch(id, visitor) {
-      const now = clock.now();
-      const stale = and(eq(sessions.hash, hashToken(id)), lt(sessions.lastSeenAt, new Date(now.getTime() - TOUCH_EVERY_MS)));
-      const [row] = await db.select({ id: sessions.id }).from(sessions).where(stale);
-      if (!row) return;
-      await db.transaction(async (tx) => {
-        await tx
-          .update(sessions)
-          .set({ ...visitor, lastSeenAt: now, expiresAt: expiry() })
-          .where(stale);
       });
     },
     async removeExpired() {

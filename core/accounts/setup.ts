@@ -6,6 +6,7 @@ import type { Db, Queries } from '../db/open.ts';
 import { InvalidInput, NotFound } from '../errors.ts';
 import { endpoint, parse } from '../parse.ts';
 import type { CoreSections } from '../settings/sections.ts';
+import type { Settings } from '../settings/settings.ts';
 import { settings as settingsTable } from '../settings/tables.ts';
 import type { Clock } from '../system/clock.ts';
 import { equalInConstantTime } from '../system/secrets.ts';
@@ -34,12 +35,13 @@ interface SetupParts {
   readonly clock: Clock;
   readonly throttle: Throttle;
   readonly sections: CoreSections;
+  readonly settings: Pick<Settings, 'forget'>;
 }
 
 // Without the letters and digits that look alike on a console.
 const ALPHABET = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789';
 
-export function createSetup({ db, audit, clock, throttle, sections }: SetupParts): Setup {
+export function createSetup({ db, audit, clock, throttle, sections, settings }: SetupParts): Setup {
   const code = makeCode();
   const { ipv4Network, ipv6Network } = sections.network.schema.shape;
   const form = z.strictObject({ code: z.string(), email: newUser.shape.email, password, endpoint, ipv4Network, ipv6Network });
@@ -67,7 +69,7 @@ export function createSetup({ db, audit, clock, throttle, sections }: SetupParts
       const given = parse(form, input);
       if (!equalInConstantTime(normalize(given.code), normalize(code))) throw new InvalidInput({ code: [en.setup.codeWrong] });
       const passwordHash = await hashPassword(given.password);
-      return db.transaction(async (tx) => {
+      const admin = await db.transaction(async (tx) => {
         // Asked again inside: of two who are fast, one wins.
         if (await hasAdmin(tx)) throw new NotFound(en.setup.gone);
         const admin = await insertAdmin(tx, given.email, passwordHash);
@@ -76,6 +78,8 @@ export function createSetup({ db, audit, clock, throttle, sections }: SetupParts
         await audit.record(tx, { userId: admin.id, name: admin.email, role: 'admin', via: 'page', ip }, { action: 'box.set-up', target: targetOf(admin) });
         return admin;
       });
+      settings.forget();
+      return admin;
     },
     async createOrResetAdmin(email, newPassword) {
       const given = parse(newUser, { email, role: 'admin', password: newPassword });

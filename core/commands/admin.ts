@@ -4,15 +4,20 @@ import { coreSections } from '../settings/sections.ts';
 import { randomToken } from '../system/secrets.ts';
 import { atConsole, print } from './console.ts';
 
+// A command ends before it could read settings twice.
+const NOTHING_KEPT = { forget: () => {} };
+
 /** Makes an administrator or resets one. The password comes from standard input when it is no terminal. */
 export async function createOrResetAdmin(email: string): Promise<void> {
   const given = process.stdin.isTTY ? '' : await readStdin();
   const password = given || randomToken(15);
   const admin = await atConsole((console) =>
-    createSetup({ ...console, throttle: createThrottle(console.db, console.clock), sections: coreSections(console.config) }).createOrResetAdmin(
-      email,
-      password,
-    ),
+    createSetup({
+      ...console,
+      throttle: createThrottle(console.db, console.clock),
+      sections: coreSections(console.config),
+      settings: NOTHING_KEPT,
+    }).createOrResetAdmin(email, password),
   );
   print(
     given

@@ -45,7 +45,26 @@ export function openDb(directory: string): Db {
 function connect(file: string): Database.Database {
   const connection = new Database(file, { timeout: 5_000 });
   for (const setting of ['journal_mode = WAL', 'synchronous = FULL', 'foreign_keys = ON', 'trusted_schema = OFF']) setPragma(connection, setting);
+  keepPrepared(connection);
   return connection;
+}
+
+const MOST_PREPARED = 500;
+
+/**
+ * drizzle prepares a statement for each query it runs. The texts are few and parametrized, and preparing costs more time
+ * and memory than running them. All answer arrays (`raw`), so that sharing a statement changes nothing for anybody.
+ */
+function keepPrepared(connection: Database.Database): void {
+  const prepared = new Map<string, Database.Statement>();
+  const prepare = connection.prepare.bind(connection);
+  connection.prepare = ((text: string) => {
+    const known = prepared.get(text);
+    if (known) return known;
+    const statement = prepare(text);
+    if (prepared.size < MOST_PREPARED) prepared.set(text, statement);
+    return statement;
+  }) as typeof connection.prepare;
 }
 
 /**

@@ -62,7 +62,6 @@ function shown(error: unknown): Shown {
   if (error instanceof AppError) return describe(error.status, error.code, error.message, error instanceof InvalidInput ? error.fields : undefined);
   const status = statusOf(error);
   if (status === 404) return describe(404, 'not_found', en.errors.notFound);
-  if (status === 413) return describe(413, 'too_large', en.errors.tooLarge);
   if (status === 405 || status === 501) return describe(405, 'method_not_allowed', en.errors.wrongMethod);
   if (status >= 400 && status < 500) return describe(400, 'bad_request', messageOf(error));
   return describe(500, 'unexpected', en.errors.unexpected);

@@ -2,6 +2,7 @@ import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { type Actor, authorize } from '../accounts/permissions.ts';
 import { Unauthenticated } from '../errors.ts';
+import type { RequestBody } from './body.ts';
 import { localPath, type PageRequest, type Reply, type Route } from './route.ts';
 import { requestSession } from './session.ts';
 
@@ -43,13 +44,13 @@ function isSignInNeeded(ctx: Context, actor: Actor, route: Route): boolean {
 function readRequest(ctx: Context): PageRequest {
   const actor: Actor = ctx.state['actor'];
   if (actor === undefined) throw new Unauthenticated('');
-  const { request } = ctx as Context & { request: { rawBody?: string; body?: unknown } };
+  const { form, json } = ctx.state['body'] as RequestBody;
   return {
     actor,
     params: ctx['params'] as Record<string, string>,
     query: new URLSearchParams(ctx.querystring),
-    form: new URLSearchParams(ctx.is('urlencoded') ? (request.rawBody ?? '') : ''),
-    body: ctx.is('json') ? request.body : undefined,
+    form,
+    body: json,
     headers: ctx.headers,
     url: ctx.url,
     ip: ctx.ip,

@@ -1,4 +1,3 @@
-import { bodyParser } from '@koa/bodyparser';
 import Koa, { type Context, type Middleware } from 'koa';
 import compress from 'koa-compress';
 import { type Actor, nobody } from '../accounts/permissions.ts';
@@ -7,6 +6,7 @@ import type { SessionStore } from '../accounts/session-store.ts';
 import type { Config } from '../config.ts';
 import type { Log } from '../system/log.ts';
 import { clientAddress } from './address.ts';
+import { readBody } from './body.ts';
 import { refuseCrossSite } from './csrf.ts';
 import { answerErrors } from './errors.ts';
 import { securityHeaders } from './headers.ts';
@@ -27,9 +27,6 @@ export interface HttpParts {
   /** The routes as they are now; plugins come and go. */
   readonly routes: () => Middleware;
 }
-
-const LARGEST_FORM = '256kb';
-const LARGEST_JSON = '1mb';
 
 /** The Koa application: reads top to bottom as the way of a request. */
 export function createHttp(parts: HttpParts): Koa {
@@ -54,7 +51,7 @@ export function createHttp(parts: HttpParts): Koa {
   app.use(authenticate(parts));
   app.use(passGate(parts.gate));
   app.use(noStore());
-  app.use(bodyParser({ formLimit: LARGEST_FORM, jsonLimit: LARGEST_JSON, enableTypes: ['form', 'json'], jsonStrict: false }));
+  app.use(readBody());
   app.use((ctx, next) => parts.routes()(ctx, next));
   return app;
 }
@@ -72,12 +69,10 @@ function skipFor(isSkipped: (path: string) => boolean, middleware: Middleware): 
 }
 
 /** Finds out who asks: a bearer token on APIs, the session elsewhere; nobody otherwise. */
-function authenticate({ isApi, actorOfSession, actorOfToken, sessions }: HttpParts): Middleware {
+function authenticate({ isApi, actorOfSession, actorOfToken }: HttpParts): Middleware {
   return async (ctx, next) => {
     const actor = isApi(ctx.path) ? await byToken(ctx) : await actorOfSession((ctx['session'] ?? {}) as SessionData, ctx.ip);
     ctx.state['actor'] = actor ?? nobody(ctx.ip);
-    const sessionId: unknown = ctx.state['sessionId'];
-    if (typeof sessionId === 'string') await sessions.touch(sessionId, { ip: ctx.ip, userAgent: ctx.get('user-agent').slice(0, 512) || null });
     await next();
   };
 

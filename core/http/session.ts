@@ -21,7 +21,7 @@ export function sessionMiddleware(app: Koa, store: SessionStore, isHttps: boolea
       genid: () => randomToken(),
       store: {
         async get(id: string, _maxAge: number, { ctx }: { ctx: Context }) {
-          const data = await store.read(id);
+          const data = await store.read(id, visitorOf(ctx));
           if (data !== null) Object.assign(ctx.state, { sessionId: id, storedSessionId: id });
           return data;
         },
@@ -29,13 +29,17 @@ export function sessionMiddleware(app: Koa, store: SessionStore, isHttps: boolea
           const data = dataOf(session);
           if (ctx.state['storedSessionId'] === id) return store.update(id, data);
           ctx.state['storedSessionId'] = id;
-          await store.create(id, data, { ip: ctx.ip, userAgent: ctx.get('user-agent').slice(0, 512) || null });
+          await store.create(id, data, visitorOf(ctx));
         },
         destroy: (id: string) => store.destroy(id),
       },
     } as Parameters<typeof createSession>[0],
     app,
   );
+}
+
+function visitorOf(ctx: Context) {
+  return { ip: ctx.ip, userAgent: ctx.get('user-agent').slice(0, 512) || null };
 }
 
 /** What pages may do with the session of this request. */

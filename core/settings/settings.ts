@@ -11,13 +11,15 @@ import type { Section } from './sections.ts';
 import { settings } from './tables.ts';
 
 export interface Settings {
-  /** The section's document, defaults filled in. */
+  /** The section's document, defaults filled in; inside a transaction as the transaction sees it. */
   read<Schema extends z.ZodObject>(section: Section<Schema>, db?: ReadQueries): Promise<z.output<Schema>>;
   /**
    * Changes the fields that `patch` names and leaves the others. Throws InvalidInput by field.
    * A guard refuses, by throwing, what is valid by itself but not in the present state.
    */
   update<Schema extends z.ZodObject>(actor: Actor, section: Section<Schema>, patch: unknown): Promise<z.output<Schema>>;
+  /** Another process may have changed them: read them anew. */
+  forget(): void;
   guard(sectionId: string, check: (tx: Queries, next: Readonly<Record<string, unknown>>) => Promise<void>): void;
 }
 
@@ -29,6 +31,8 @@ interface SettingsParts {
 }
 
 export function createSettings({ db, audit, events, clock }: SettingsParts): Settings {
+  /** Read at every request, changed hardly ever. */
+  const documents = new Map<string, unknown>();
   const guards = new Map<string, ((tx: Queries, next: Readonly<Record<string, unknown>>) => Promise<void>)[]>();
 
   async function stored(queries: ReadQueries, id: string): Promise<Readonly<Record<string, unknown>>> {
@@ -37,9 +41,13 @@ export function createSettings({ db, audit, events, clock }: SettingsParts): Set
   }
 
   return {
-    async read(section, queries = db) {
-      return section.schema.parse(await stored(queries, section.id)) as never;
+    async read(section, queries) {
+      if (queries) return section.schema.parse(await stored(queries, section.id)) as never;
+      const known = documents.get(section.id) ?? section.schema.parse(await stored(db, section.id));
+      documents.set(section.id, known);
+      return known as never;
     },
+    forget: () => documents.clear(),
     async update(actor, section, patch) {
       authorize(actor, 'settings.manage');
       const next = await db.transaction(async (tx) => {
@@ -55,6 +63,7 @@ export function createSettings({ db, audit, events, clock }: SettingsParts): Set
         await audit.record(tx, actor, { action: 'settings.changed', target: { type: 'settings', id: section.id, name: section.text.title }, changes });
         return document;
       });
+      documents.delete(section.id);
       events.emit('settings.changed', { section: section.id });
       return next as never;
     },

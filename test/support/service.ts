@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NODE_ENVIRONMENT, NODE_FLAGS } from '../../image/node-flags.mjs';
 import type { Network } from './network.ts';
 
 export const ADMIN = { email: 'admin@example.com', password: 'correct horse battery' };
@@ -41,20 +42,13 @@ export async function startService({ network, env = {}, port = 20_000 + Math.flo
     WG_WG_ENDPOINT_HOST: '198.51.100.1',
     ...env,
   };
-  const environment = { ...process.env, ...settings };
+  const environment = { ...process.env, ...NODE_ENVIRONMENT, ...settings };
   const prefix = network?.server.prefix ?? [];
   let child: ChildProcess;
   let output = '';
 
   const spawnNode = (args: readonly string[]) => {
-    const [program = '', ...rest] = [
-      ...prefix,
-      process.execPath,
-      '--disallow-code-generation-from-strings',
-      '--enable-source-maps',
-      join(ROOT, 'dist', 'cli.js'),
-      ...args,
-    ];
+    const [program = '', ...rest] = [...prefix, process.execPath, ...NODE_FLAGS, '--enable-source-maps', join(ROOT, 'dist', 'cli.js'), ...args];
     return spawn(program, rest, { env: environment, cwd: ROOT });
   };
 
