@@ -8,7 +8,6 @@ export interface SessionData {
   secondFactorAt?: number;
   /** Somebody has proved who they are, and a second factor is still missing. */
   pending?: { readonly userId: UserId; readonly method: string; readonly since: number };
-  returnTo?: string;
   /** Shown once on the next page. */
   flash?: { readonly kind: 'success' | 'warning' | 'danger'; readonly message: string };
 }

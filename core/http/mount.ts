@@ -25,8 +25,7 @@ export function mountRoutes(routes: readonly Route[], parts: MountParts): Middle
 async function answer(ctx: Context, route: Route, parts: MountParts): Promise<void> {
   const request = readRequest(ctx);
   if (isSignInNeeded(ctx, request.actor, route)) {
-    if (ctx.method === 'GET') request.session.returnTo(localPath(ctx.url));
-    ctx.redirect('/login');
+    ctx.redirect(signInPath(ctx));
     ctx.status = 303;
     return;
   }
@@ -39,6 +38,12 @@ async function answer(ctx: Context, route: Route, parts: MountParts): Promise<vo
 /** A person who opens a page is led to the sign-in page; scripts and live streams are refused instead. */
 function isSignInNeeded(ctx: Context, actor: Actor, route: Route): boolean {
   return actor.role === 'nobody' && route.permission !== 'public' && route.auth !== 'bearer' && ctx.get('accept').includes('text/html');
+}
+
+/** Where to go on afterwards stands in the address: a visitor who is nobody costs no row in the database. */
+function signInPath(ctx: Context): string {
+  const path = ctx.method === 'GET' ? localPath(ctx.url) : '/';
+  return path === '/' ? '/login' : `/login?return_to=${encodeURIComponent(path)}`;
 }
 
 function readRequest(ctx: Context): PageRequest {

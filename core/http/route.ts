@@ -27,7 +27,6 @@ export interface RequestSession {
   end(): void;
   /** A message for the next page. */
   flash(kind: 'success' | 'warning' | 'danger', message: string): void;
-  returnTo(path: string): void;
 }
 
 export type Reply =

@@ -58,9 +58,6 @@ export function requestSession(ctx: Context): RequestSession {
     flash(kind, message) {
       Object.assign(session() ?? {}, { flash: { kind, message } });
     },
-    returnTo(path) {
-      Object.assign(session() ?? {}, { returnTo: path });
-    },
   };
 }
 

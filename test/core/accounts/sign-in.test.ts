@@ -10,22 +10,37 @@ describe('signing in with a password', () => {
 
   it('leads to the page that was asked for', async () => {
     const browser = box.browser();
-    const asked = await browser.get('/admin/users');
-    expect([asked.status, asked.location]).toEqual([303, '/login']);
-    expect((await browser.post('/login', ADMIN)).location).toBe('/admin/users');
+    const asked = await browser.get('/admin/users?q=a');
+    expect([asked.status, asked.location]).toEqual([303, '/login?return_to=%2Fadmin%2Fusers%3Fq%3Da']);
+    const [, returnTo = ''] = /name="returnTo" value="([^"]*)"/.exec((await browser.get(asked.location ?? '')).text) ?? [];
+    expect((await browser.post('/login', { ...ADMIN, returnTo })).location).toBe('/admin/users?q=a');
     expect((await browser.get('/admin/users')).text).toContain(ADMIN.email);
   });
 
-  it('gives the browser a new session id, so that one planted before is worthless', async () => {
+  it('gives the browser a session id of ours, so that one planted before is worthless', async () => {
     const browser = box.browser();
-    await browser.get('/devices');
-    const planted = browser.cookies.get('wiregui');
+    browser.cookies.set('wiregui', 'planted');
     await browser.post('/login', ADMIN);
-    expect(planted).toBeDefined();
-    expect(browser.cookies.get('wiregui')).not.toBe(planted);
+    expect(browser.cookies.get('wiregui')).toMatch(/^[A-Za-z0-9_-]{43}$/);
     const attacker = box.browser();
-    attacker.cookies.set('wiregui', planted ?? '');
-    expect((await attacker.get('/devices')).location).toBe('/login');
+    attacker.cookies.set('wiregui', 'planted');
+    expect((await attacker.get('/devices')).location).toMatch(/^\/login/);
+  });
+
+  it('keeps no row for visitors who do not sign in', async () => {
+    for (const path of ['/', '/devices', '/login', '/no-such-page']) await box.browser().get(path);
+    await box.browser().post('/login', { email: ADMIN.email, password: 'wrong' });
+    expect(box.app.db.writer.prepare('SELECT count(*) FROM sessions').pluck().get()).toBe(0);
+  });
+
+  it('marks its cookie as what it is, and for https only where the box is on https', async () => {
+    const cookieOf = async (url: string) => {
+      await using other = await createTestApp({ env: { WG_EXTERNAL_URL: url } });
+      const answer = await other.browser().post('/login', ADMIN);
+      return answer.headers.get('set-cookie');
+    };
+    expect(await cookieOf('http://box.lan')).toMatch(/^wiregui=[^;]+; path=\/; expires=[^;]+; samesite=lax; httponly$/i);
+    expect(await cookieOf('https://vpn.example.com')).toMatch(/^__Host-wiregui=[^;]+; path=\/; expires=[^;]+; samesite=lax; secure; httponly$/i);
   });
 
   it('refuses an old cookie after signing out', async () => {
@@ -34,7 +49,7 @@ describe('signing in with a password', () => {
     await browser.post('/logout');
     const thief = box.browser();
     thief.cookies.set('wiregui', stolen);
-    expect((await thief.get('/devices')).location).toBe('/login');
+    expect((await thief.get('/devices')).location).toMatch(/^\/login/);
   });
 
   it('says the same of an unknown account and a wrong password', async () => {
@@ -67,11 +82,9 @@ describe('signing in with a password', () => {
   }, 40_000);
 
   it('never leads to another site afterwards', async () => {
-    for (const path of ['//evil.example', '/\\evil.example', '/%5cevil.example/..']) {
-      const browser = box.browser();
-      await browser.get(path);
-      const { location } = await browser.post('/login', ADMIN);
-      expect(new URL(location ?? '', box.url).origin).toBe(box.url);
+    for (const path of ['//evil.example', '/\\evil.example', 'https://evil.example', '\t//evil.example', '/\t/evil.example', 'javascript:alert(1)']) {
+      const { location } = await box.browser().post('/login', { ...ADMIN, returnTo: path });
+      expect(new URL(location ?? '', box.url).origin, path).toBe(box.url);
     }
   });
 
@@ -81,7 +94,7 @@ describe('signing in with a password', () => {
     const answer = await here.post('/account/password', { currentPassword: ADMIN.password, newPassword: 'a completely new one' });
     expect(answer.location).toBe('/account');
     expect((await here.get('/account')).status).toBe(200);
-    expect((await elsewhere.get('/account')).location).toBe('/login');
+    expect((await elsewhere.get('/account')).location).toMatch(/^\/login/);
   });
 
   it('refuses requests that another site makes the browser send', async () => {

@@ -46,8 +46,8 @@ describe('who may do what', () => {
 
   it('shows nobody anything but the sign-in page', async () => {
     for (const path of [...ADMIN_PAGES, '/', '/devices', '/devices/new', '/account', `/devices/${adminsDevice}`])
-      expect((await box.browser().get(path)).location, path).toBe('/login');
-    for (const path of [...ADMIN_ACTS, '/devices', '/account/password']) expect((await box.browser().post(path)).location, path).toBe('/login');
+      expect((await box.browser().get(path)).location, path).toMatch(/^\/login/);
+    for (const path of [...ADMIN_ACTS, '/devices', '/account/password']) expect((await box.browser().post(path)).location, path).toMatch(/^\/login/);
     expect((await box.browser().get('/live', { accept: 'text/event-stream' })).status).toBe(401);
   });
 
@@ -82,7 +82,7 @@ describe('who may do what', () => {
     const theirs = await box.signedIn(OTHER);
     const id = /href="\/admin\/users\/([0-9a-f-]{36})"/.exec((await admin.get(`/admin/users?q=${OTHER.email}`)).text)?.[1];
     await admin.post(`/admin/users/${id}/disable`);
-    expect((await theirs.get('/devices')).location).toBe('/login');
+    expect((await theirs.get('/devices')).location).toMatch(/^\/login/);
     expect((await box.browser().post('/login', OTHER)).status).toBe(401);
   });
 
