@@ -24,7 +24,11 @@ export default defineConfig({
     {
       name: 'english-only',
       // zod brings its messages in forty languages.
-      setup: (build) => build.onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({ contents: "export { default as en } from './en.js';", resolveDir: 'node_modules/zod/v4/locales' })),
+      setup: (build) =>
+        build.onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({
+          contents: "export { default as en } from './en.js';",
+          resolveDir: 'node_modules/zod/v4/locales',
+        })),
     },
   ],
   banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },

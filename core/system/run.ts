@@ -45,9 +45,9 @@ export const run: Run = (argv, options = {}) =>
     const child = spawn(program, args, {
       stdio: [stdin ?? 'ignore', 'pipe', 'pipe'],
       env: programEnvironment(),
-      timeout: deadlineMs,
+      // Not `timeout`: its timer outlives a program that could not be started, and keeps us from ending.
+      signal: options.signal ? AbortSignal.any([options.signal, AbortSignal.timeout(deadlineMs)]) : AbortSignal.timeout(deadlineMs),
       killSignal: 'SIGKILL',
-      ...(options.signal ? { signal: options.signal } : {}),
     });
     if (stdin !== null) closeSync(stdin);
 
@@ -56,17 +56,17 @@ export const run: Run = (argv, options = {}) =>
     child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
     child.on('error', (cause: NodeJS.ErrnoException) => {
+      if (cause.name === 'AbortError') return reject(new ApplyFailed(`${program} ${args[0] ?? ''} did not end within ${deadlineMs} ms`, { cause }));
       reject(
         cause.code === 'ENOENT'
           ? new Unavailable(`${program} is not installed on this machine`, { cause })
           : new ApplyFailed(`cannot run ${program}: ${cause.message}`, { cause }),
       );
     });
-    child.on('close', (code, killedBy) => {
+    child.on('close', (code) => {
       const result = { stdout: text(stdout), stderr: text(stderr), exitCode: code ?? -1 };
       if (code !== null && (options.acceptedExitCodes ?? [0]).includes(code)) return resolve(result);
-      const why = killedBy ? `was ended by ${killedBy} (deadline ${deadlineMs} ms)` : `answered ${code}`;
-      reject(new ApplyFailed(`${program} ${args[0] ?? ''} ${why}: ${result.stderr.trim() || 'no message'}`));
+      reject(new ApplyFailed(`${program} ${args[0] ?? ''} answered ${code}: ${result.stderr.trim() || 'no message'}`));
     });
   });
 

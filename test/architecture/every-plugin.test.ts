@@ -149,6 +149,8 @@ describe('plugins', () => {
     expect(await box.app.host.fragments()).toEqual(strict);
     await box.app.host.disable('guard');
     expect(await box.app.host.fragments()).toEqual(new Map());
+    await box.app.host.enable('guard');
+    expect(await box.app.host.fragments()).toEqual(new Map());
   });
 
   it('are left out after three starts that did not become healthy, and come back when an admin says so', async () => {

@@ -27,6 +27,16 @@ describe('signing in with a password', () => {
     expect((await attacker.get('/devices')).location).toMatch(/^\/login/);
   });
 
+  it('gives a new session id at each sign-in, and the one before is worthless', async () => {
+    const browser = await box.signedIn();
+    const before = browser.cookies.get('wiregui') ?? '';
+    await browser.post('/login', ADMIN);
+    expect(browser.cookies.get('wiregui')).not.toBe(before);
+    const attacker = box.browser();
+    attacker.cookies.set('wiregui', before);
+    expect((await attacker.get('/devices')).location).toMatch(/^\/login/);
+  });
+
   it('keeps no row for visitors who do not sign in', async () => {
     for (const path of ['/', '/devices', '/login', '/no-such-page']) await box.browser().get(path);
     await box.browser().post('/login', { email: ADMIN.email, password: 'wrong' });

@@ -1,0 +1,105 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { chownSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ADMIN, type Service, startService } from '../support/service.ts';
+import { until } from '../support/wait.ts';
+
+describe('the command line, beside a running service', () => {
+  let service: Service;
+  let folder: string;
+  beforeAll(async () => {
+    service = await startService();
+    folder = mkdtempSync(join(tmpdir(), 'wiregui-cli-'));
+  });
+  afterAll(async () => {
+    await service[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true });
+  });
+
+  const health = async () => (await fetch(`${service.url}/api/health`)).json() as Promise<{ plugins: Record<string, string> }>;
+  const signIn = (email: string, password: string) =>
+    fetch(`${service.url}/login`, {
+      method: 'POST',
+      redirect: 'manual',
+      headers: { 'sec-fetch-site': 'same-origin' },
+      body: new URLSearchParams({ email, password }),
+    });
+
+  it('says how the service is', async () => {
+    const { exitCode, output } = await service.cli(['status']);
+    expect(exitCode).toBe(0);
+    expect(output).toMatch(/^WireGUI \d+\.\d+\.\d+: ok\ndatabase {2}ok\nnetwork {3}off \(WG_WG_ENABLED is false\.\)\n/);
+    expect(JSON.parse((await service.cli(['status', '--json'])).output)).toMatchObject({ status: 'ok' });
+  });
+
+  it('resets an administrator with a password from standard input, or makes one', async () => {
+    expect((await service.cli(['admin', 'create-or-reset', 'new@example.com'], 'given on standard input\n')).exitCode).toBe(0);
+    expect((await signIn('new@example.com', 'given on standard input')).status).toBe(303);
+    const [, made = ''] = /the password is (\S+)/.exec((await service.cli(['admin', 'create-or-reset', 'new@example.com'])).output) ?? [];
+    expect((await signIn('new@example.com', made)).status).toBe(303);
+    expect((await signIn('new@example.com', 'given on standard input')).status).toBe(401);
+  });
+
+  it('refuses a bad email and a short password, naming the field, and changes nothing', async () => {
+    const bad = await service.cli(['admin', 'create-or-reset', 'not-an-email'], 'long enough password');
+    expect([bad.exitCode, bad.output]).toEqual([1, 'wiregui: email: must be an email address such as name@example.com\n']);
+    expect((await service.cli(['admin', 'create-or-reset', ADMIN.email], 'short')).output).toContain('password: must have 12 to 256 characters');
+    expect((await signIn(ADMIN.email, ADMIN.password)).status).toBe(303);
+  });
+
+  it('switches plugins, and the service follows within a second', async () => {
+    expect((await service.cli(['plugin', 'disable', 'api'])).exitCode).toBe(0);
+    await until('the plugin is off', async () => (await health()).plugins['api'] === 'off', 1_500);
+    await service.cli(['plugin', 'enable', 'api']);
+    await until('the plugin runs', async () => (await health()).plugins['api'] === 'running', 1_500);
+    expect((await service.cli(['plugin', 'enable', 'nonsense'])).output).toContain('there are: firewall, api');
+  });
+
+  it('backs up while the service runs, for its owner alone, and never over another file', async () => {
+    const file = join(folder, 'backup.tar.gz');
+    expect((await service.cli(['backup', file])).exitCode).toBe(0);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect((await service.cli(['backup', file])).exitCode).not.toBe(0);
+    expect((await service.cli(['restore', file])).output).toContain('the service is running');
+  });
+
+  it('restores when the service is stopped, which it does cleanly', async () => {
+    const file = join(folder, 'before.tar.gz');
+    await service.cli(['backup', file]);
+    await service.cli(['admin', 'create-or-reset', 'later@example.com'], 'later than the backup');
+    expect(await service.stop()).toBe(0);
+    expect((await service.cli(['restore', file])).output).toContain('Restored the backup of');
+    await service.start();
+    expect((await signIn('later@example.com', 'later than the backup')).status).toBe(401);
+    expect((await signIn(ADMIN.email, ADMIN.password)).status).toBe(303);
+  });
+
+  it('says what is missing on a machine', async () => {
+    const { output } = await service.cli(['doctor']);
+    expect(output).toContain('ok       wg\n');
+    expect(output).toContain(`ok       data folder ${service.dataDirectory}\n`);
+  });
+});
+
+it('without root the pages work and say that the data plane is off', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'wiregui-nobody-'));
+  const [NOBODY, PORT] = [65_534, 45_123];
+  chownSync(folder, NOBODY, NOBODY);
+  const node = execFileSync(process.execPath, ['-p', 'process.execPath'], { encoding: 'utf8' }).trim();
+  const env = { ...process.env, WG_DATA_DIR: folder, WG_PORT: String(PORT), WG_ADMIN_EMAIL: ADMIN.email, WG_ADMIN_PASSWORD: ADMIN.password };
+  const child = spawn(node, [join(import.meta.dirname, '../../dist/cli.js'), 'serve'], { env, uid: NOBODY, gid: NOBODY });
+  try {
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.stderr.on('data', (chunk) => (output += chunk));
+    await until('the service is up', () => output.includes('service started'), 8_000);
+    expect(output).toContain('The data plane is off: it needs the capability CAP_NET_ADMIN');
+    expect(await (await fetch(`http://localhost:${PORT}/api/health`)).json()).toMatchObject({ status: 'ok', network: { state: 'off' } });
+    expect(existsSync(join(folder, 'wiregui.db'))).toBe(true);
+  } finally {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true });
+  }
+});
