@@ -1,11 +1,7 @@
 import { join } from 'node:path';
-import type { Context, Middleware } from 'koa';
-import type { Actor } from './accounts/permissions.ts';
-import type { SessionData } from './accounts/session-data.ts';
 import { createSessionStore } from './accounts/session-store.ts';
 import { createSetup } from './accounts/setup.ts';
 import { createSignIn } from './accounts/sign-in.ts';
-import { userById } from './accounts/store.ts';
 import { createThrottle } from './accounts/throttle.ts';
 import { createUsers } from './accounts/users.ts';
 import { createAudit } from './audit/audit.ts';
@@ -15,13 +11,9 @@ import { openDb } from './db/open.ts';
 import { createDevices, refuseStrandedAddresses } from './devices/devices.ts';
 import { statsJob } from './devices/stats.ts';
 import { createEventBus, type EventName } from './events/bus.ts';
-import { loadAssets } from './http/assets.ts';
 import { createLive } from './http/live.ts';
-import { mountRoutes } from './http/mount.ts';
-import { type NavItem, type Route, stream } from './http/route.ts';
-import { createHttp } from './http/server.ts';
-import { createShell, type Shell } from './http/shell.ts';
-import { loadTemplates } from './http/templates.ts';
+import { type Route, stream } from './http/route.ts';
+import { createWeb } from './http/web.ts';
 import { createJobs, type Job } from './jobs/jobs.ts';
 import { whyNoDataPlane } from './net/capability.ts';
 import { createKernel } from './net/kernel.ts';
@@ -66,8 +58,6 @@ export interface AppParts {
 
 export type App = Awaited<ReturnType<typeof createApp>>;
 
-/** Longer, and the page says “being applied” instead of waiting. */
-const SETTLE_MS = 1_000;
 const HOUSEKEEPING_MS = 3_600_000;
 const HEALTHY_AFTER_MS = 10_000;
 
@@ -167,73 +157,20 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     { method: 'GET', path: '/live', permission: 'account.own', handle: ({ actor }) => stream('text/event-stream', live.open(actor)) },
   ];
 
-  const assets = loadAssets(paths.assets);
-  const render = await loadTemplates(paths.views);
-  const mountParts = {
-    renderView: (ctx: Context, template: string, model: object) => render(template, { ...shellFor(ctx), ...model }),
-    settled: () => settle(reconciler.request),
-  };
-  const navigation = (): readonly NavItem[] => [...CORE_NAV, ...host.parts().flatMap(({ nav }) => nav ?? [])];
-
-  function shellFor(ctx: Context): Shell {
-    const actor: Actor = ctx.state['actor'];
-    const session = (ctx['session'] ?? {}) as SessionData;
-    const { flash } = session;
-    if (flash) delete session.flash;
-    return createShell({
-      actor,
-      path: ctx.path,
-      nav: navigation(),
-      flash,
-      network: reconciler.status(),
-      theme: ctx.state['theme'] ?? 'auto',
-      isFragment: ctx.get('hx-request') === 'true' && ctx.get('hx-boosted') !== 'true',
-      asset: assets.url,
-    });
-  }
-
-  let router: Middleware = mountRoutes(coreRoutes, mountParts);
-  const remount = () => {
-    router = mountRoutes([...coreRoutes, ...host.parts().flatMap(({ pages }) => pages?.() ?? [])], mountParts);
-  };
-  events.on('plugins.changed', remount);
-
-  async function actorOfSession(data: SessionData, ip: string): Promise<Actor | null> {
-    const user = data.userId === undefined ? null : await userById(db, data.userId);
-    if (user === null || user.disabledAt !== null) return null;
-    return { userId: user.id, name: user.email, role: user.role, via: 'page', ip };
-  }
-
-  async function actorOfToken(token: string, ip: string): Promise<Actor | null> {
-    for (const authenticate of host.all(bearerSlot)) {
-      const actor = await authenticate(token, ip);
-      if (actor) return actor;
-    }
-    return null;
-  }
-
-  let hasBeenSetUp = false;
-  async function gate(path: string): Promise<string | null> {
-    hasBeenSetUp ||= !(await setup.isNeeded());
-    return hasBeenSetUp || path === '/setup' || path.startsWith('/api/') ? null : '/setup';
-  }
-
-  const http = createHttp({
+  const web = await createWeb({
     config,
+    paths,
     log,
+    clock,
+    db,
     sessions,
-    assets: assets.serve,
-    isApi: (path) => path.startsWith('/api/') || path.startsWith('/v0/'),
-    actorOfSession,
-    actorOfToken,
-    gate,
-    renderError: async (ctx, error) => {
-      ctx.state['actor'] ??= await actorOfSession((ctx['session'] ?? {}) as SessionData, ctx.ip).catch(() => null);
-      ctx.state['actor'] ??= { userId: null, name: 'nobody', role: 'nobody', via: 'page', ip: ctx.ip };
-      return render('core/error', { ...shellFor(ctx), ...error });
-    },
-    routes: () => router,
+    network: reconciler,
+    isSetupNeeded: setup.isNeeded,
+    actorOfToken: (token, ip) => firstAnswer(host.all(bearerSlot), (authenticate) => authenticate(token, ip)),
+    routes: () => [...coreRoutes, ...host.parts().flatMap(({ pages }) => pages?.() ?? [])],
+    nav: () => [...CORE_NAV, ...host.parts().flatMap(({ nav }) => nav ?? [])],
   });
+  events.on('plugins.changed', web.remount);
 
   let stops: (() => void)[] = [];
   return {
@@ -245,7 +182,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     settings,
     sections,
     secrets,
-    http,
+    http: web.http,
     host,
     events,
     reconciler,
@@ -257,7 +194,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
       isSafeMode = beginning.isSafeMode;
       if (isSafeMode) log.error('the last three starts did not become healthy: safe mode, no plugin is loaded');
       await host.startAll(isSafeMode);
-      remount();
+      web.remount();
       await reconciler.start();
       stops = [
         jobs.start(statsJob({ db, events, peers: network.peers })),
@@ -300,12 +237,13 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
       },
     };
   }
+}
 
-  /** Gives the kernel a moment to follow; the answer does not wait longer for it. */
-  async function settle(request: () => Promise<unknown>): Promise<void> {
-    if (reconciler.status().kind !== 'pending') return;
-    let cancel = () => {};
-    await Promise.race([request(), new Promise<void>((resolve) => (cancel = clock.after(SETTLE_MS, resolve)))]);
-    cancel();
+/** The first of the answers that is not null. */
+async function firstAnswer<T, A>(candidates: readonly T[], ask: (candidate: T) => Promise<A | null>): Promise<A | null> {
+  for (const candidate of candidates) {
+    const answer = await ask(candidate);
+    if (answer !== null) return answer;
   }
+  return null;
 }

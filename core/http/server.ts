@@ -1,7 +1,6 @@
 import Koa, { type Context, type Middleware } from 'koa';
 import compress from 'koa-compress';
 import { type Actor, nobody } from '../accounts/permissions.ts';
-import type { SessionData } from '../accounts/session-data.ts';
 import type { SessionStore } from '../accounts/session-store.ts';
 import type { Config } from '../config.ts';
 import type { Log } from '../system/log.ts';
@@ -19,7 +18,7 @@ export interface HttpParts {
   readonly assets: Middleware;
   /** Paths that take bearer tokens and never cookies. */
   readonly isApi: (path: string) => boolean;
-  readonly actorOfSession: (data: SessionData, ip: string) => Promise<Actor | null>;
+  readonly actorOfSession: (ctx: Context) => Promise<Actor | null>;
   readonly actorOfToken: (token: string, ip: string) => Promise<Actor | null>;
   /** Where everybody must go first, or null: the set-up page of a box without an administrator. */
   readonly gate: (path: string) => Promise<string | null>;
@@ -71,7 +70,7 @@ function skipFor(isSkipped: (path: string) => boolean, middleware: Middleware): 
 /** Finds out who asks: a bearer token on APIs, the session elsewhere; nobody otherwise. */
 function authenticate({ isApi, actorOfSession, actorOfToken }: HttpParts): Middleware {
   return async (ctx, next) => {
-    const actor = isApi(ctx.path) ? await byToken(ctx) : await actorOfSession((ctx['session'] ?? {}) as SessionData, ctx.ip);
+    const actor = isApi(ctx.path) ? await byToken(ctx) : await actorOfSession(ctx);
     ctx.state['actor'] = actor ?? nobody(ctx.ip);
     await next();
   };

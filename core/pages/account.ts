@@ -28,9 +28,16 @@ export function accountPages({ db, users, clock, panels }: AccountPageParts): re
       field(state, 'currentPassword', text.currentPassword, { kind: 'password', isRequired: true, autocomplete: 'current-password' }),
       field(state, 'newPassword', text.newPassword, { kind: 'password', isRequired: true, help: text.newPasswordHelp, autocomplete: 'new-password' }),
     ];
-    const theme = field({ values: user, errors: {} }, 'theme', text.theme, { kind: 'choice', choices: THEMES });
+    const appearance = field({ values: user, errors: {} }, 'theme', text.theme, { kind: 'choice', choices: THEMES });
     const contributed = await Promise.all(panels().map(async (panel) => ({ template: panel.template, model: await panel.model(request) })));
-    return view('core/account', { title: text.title, user, theme, passwordFields, problems: otherErrors(state.errors, passwordFields), panels: contributed });
+    return view('core/account', {
+      title: text.title,
+      user,
+      appearance,
+      passwordFields,
+      problems: otherErrors(state.errors, passwordFields),
+      panels: contributed,
+    });
   }
 
   return [

@@ -107,6 +107,17 @@ describe('signing in with a password', () => {
     expect((await elsewhere.get('/account')).location).toMatch(/^\/login/);
   });
 
+  it('shows the pages as the person likes them, from then on', async () => {
+    const browser = await box.signedIn();
+    expect((await browser.get('/account')).text).toContain('data-theme="auto"');
+    await browser.post('/account/theme', { theme: 'dark' });
+    const page = (await browser.get('/account')).text;
+    expect(page).toContain('data-theme="dark"');
+    expect(page).toContain('Saved.');
+    expect((await browser.get('/account')).text).not.toContain('Saved.');
+    expect((await browser.post('/account/theme', { theme: 'pink' })).status).toBe(422);
+  });
+
   it('refuses requests that another site makes the browser send', async () => {
     const browser = await box.signedIn();
     const { host } = new URL(box.url);

@@ -1,0 +1,111 @@
+import type Koa from 'koa';
+import type { Context, Middleware } from 'koa';
+import { type Actor, nobody } from '../accounts/permissions.ts';
+import type { SessionData } from '../accounts/session-data.ts';
+import type { SessionStore } from '../accounts/session-store.ts';
+import { userById } from '../accounts/store.ts';
+import type { Config } from '../config.ts';
+import type { Db } from '../db/open.ts';
+import type { Reconciler } from '../net/reconcile.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Log } from '../system/log.ts';
+import type { Paths } from '../system/paths.ts';
+import { loadAssets } from './assets.ts';
+import { mountRoutes } from './mount.ts';
+import type { NavItem, Route } from './route.ts';
+import { createHttp } from './server.ts';
+import { createShell, type Shell } from './shell.ts';
+import { loadTemplates } from './templates.ts';
+
+interface WebParts {
+  readonly config: Config;
+  readonly paths: Paths;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly db: Db;
+  readonly sessions: SessionStore;
+  readonly network: Pick<Reconciler, 'status' | 'request'>;
+  readonly isSetupNeeded: () => Promise<boolean>;
+  readonly actorOfToken: (token: string, ip: string) => Promise<Actor | null>;
+  /** As they are now; asked for at each `remount`. */
+  readonly routes: () => readonly Route[];
+  readonly nav: () => readonly NavItem[];
+}
+
+export interface Web {
+  readonly http: Koa;
+  /** Takes up the routes anew: plugins have come or gone. */
+  remount(): void;
+}
+
+/** Longer, and the page says “being applied” instead of waiting. */
+const SETTLE_MS = 1_000;
+
+/** Everything between the socket and a page: who asks, the routes, templates and assets. */
+export async function createWeb(parts: WebParts): Promise<Web> {
+  const { db, network, clock } = parts;
+  const assets = loadAssets(parts.paths.assets);
+  const render = await loadTemplates(parts.paths.views);
+  const mountParts = { renderView: (ctx: Context, template: string, model: object) => render(template, { ...shellFor(ctx), ...model }), settled: settle };
+  let router: Middleware = mountRoutes([], mountParts);
+  let hasBeenSetUp = false;
+
+  function shellFor(ctx: Context): Shell {
+    return createShell({
+      actor: ctx.state['actor'] ?? nobody(ctx.ip),
+      path: ctx.path,
+      nav: parts.nav(),
+      flash: takeFlash(ctx),
+      network: network.status(),
+      theme: ctx.state['theme'] ?? 'auto',
+      isFragment: ctx.get('hx-request') === 'true' && ctx.get('hx-boosted') !== 'true',
+      asset: assets.url,
+    });
+  }
+
+  async function actorOfSession(ctx: Context): Promise<Actor | null> {
+    const { userId } = (ctx['session'] ?? {}) as SessionData;
+    const user = userId === undefined ? null : await userById(db, userId);
+    if (user === null || user.disabledAt !== null) return null;
+    ctx.state['theme'] = user.theme;
+    return { userId: user.id, name: user.email, role: user.role, via: 'page', ip: ctx.ip };
+  }
+
+  /** Until there is an administrator every page leads to the set-up. */
+  async function gate(path: string): Promise<string | null> {
+    hasBeenSetUp ||= !(await parts.isSetupNeeded());
+    return hasBeenSetUp || path === '/setup' || path.startsWith('/api/') ? null : '/setup';
+  }
+
+  /** Gives the kernel a moment to follow; the answer does not wait longer for it. */
+  async function settle(): Promise<void> {
+    if (network.status().kind !== 'pending') return;
+    let cancel = () => {};
+    await Promise.race([network.request(), new Promise<void>((resolve) => (cancel = clock.after(SETTLE_MS, resolve)))]);
+    cancel();
+  }
+
+  const http = createHttp({
+    ...parts,
+    assets: assets.serve,
+    isApi: (path) => path.startsWith('/api/') || path.startsWith('/v0/'),
+    actorOfSession,
+    gate,
+    renderError: async (ctx, error) => render('core/error', { ...shellFor(ctx), ...error }),
+    routes: () => router,
+  });
+  return {
+    http,
+    remount() {
+      router = mountRoutes(parts.routes(), mountParts);
+    },
+  };
+}
+
+/** A message is shown once. */
+function takeFlash(ctx: Context): SessionData['flash'] | undefined {
+  const session = (ctx['session'] ?? {}) as SessionData;
+  const { flash } = session;
+  if (flash) delete session.flash;
+  return flash;
+}
