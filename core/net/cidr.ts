@@ -59,3 +59,13 @@ export function overlaps(a: Cidr, b: Cidr): boolean {
   const prefix = Math.min(prefixOf(a), prefixOf(b));
   return parseCidr(`${addressOf(a)}/${prefix}`) === parseCidr(`${addressOf(b)}/${prefix}`);
 }
+
+/** Whether an address, or the first of a network, is in this network; the test is made once, for many. */
+export function contains(network: Cidr): (cidr: Cidr) => boolean {
+  const [base, prefix] = ipaddr.parseCIDR(network);
+  return (cidr) => {
+    if (isIpv6(cidr) !== isIpv6(network)) return false;
+    const address = ipaddr.parse(addressOf(cidr));
+    return address.kind() === base.kind() && address.match(base, prefix);
+  };
+}

@@ -1,7 +1,9 @@
-import { hostAt, overlaps, prefixOf } from './cidr.ts';
+import { hostAt, prefixOf } from './cidr.ts';
 import { entitlementOf } from './entitlement.ts';
 import type { Cidr, DeviceInput, NetworkInputs, PresharedKey, PrivateKey, PublicKey } from './inputs.ts';
+import { forwardingFor } from './ip.ts';
 import { buildRuleset, type Ruleset } from './ruleset.ts';
+import { assignSubnets, hostNetworks } from './subnets.ts';
 
 export interface DesiredPeer {
   readonly publicKey: PublicKey;
@@ -19,6 +21,8 @@ export interface DesiredState {
     readonly addresses: readonly string[];
   };
   readonly peers: ReadonlyMap<PublicKey, DesiredPeer>;
+  /** Names of sysctl(8) switches. */
+  readonly forwarding: readonly string[];
   /** Networks behind devices. */
   readonly routes: readonly Cidr[];
   readonly ruleset: Ruleset;
@@ -36,17 +40,17 @@ export function desired(inputs: NetworkInputs, now: Date): DesiredState {
     entitled.push(device);
     if (entitlement.until !== null && (nextChangeAt === null || entitlement.until < nextChangeAt)) nextChangeAt = entitlement.until;
   }
-  const routed = assignSubnets(entitled);
-  const networks = (device: DeviceInput): readonly Cidr[] => [...hostNetworks(device), ...(routed.get(device) ?? [])];
+  const routed = assignSubnets(inputs.interface, entitled);
+  const peers = entitled.map((device) => ({ ...device, allowedIps: [...hostNetworks(device), ...(routed.get(device) ?? [])] }));
+  const addresses = gatewayAddresses(inputs);
   return {
-    interface: { ...pick(inputs.interface), addresses: gatewayAddresses(inputs) },
-    peers: new Map(
-      entitled.map((device) => [device.publicKey, { publicKey: device.publicKey, presharedKey: device.presharedKey, allowedIps: networks(device) }]),
-    ),
+    interface: { ...pick(inputs.interface), addresses },
+    forwarding: forwardingFor(addresses),
+    peers: new Map(peers.map(({ publicKey, presharedKey, allowedIps }) => [publicKey, { publicKey, presharedKey, allowedIps }])),
     routes: [...routed.values()].flat().sort(),
     ruleset: buildRuleset(
       inputs,
-      entitled.map((device) => ({ userId: device.userId, networks: networks(device) })),
+      peers.map(({ userId, allowedIps }) => ({ userId, networks: allowedIps })),
     ),
     nextChangeAt,
   };
@@ -58,20 +62,4 @@ function pick({ name, privateKey, listenPort, mtu }: NetworkInputs['interface'])
 
 function gatewayAddresses({ interface: { ipv4Network, ipv6Network } }: NetworkInputs): readonly string[] {
   return [ipv4Network, ipv6Network].filter((network) => network !== null).map((network) => `${hostAt(network, 1n)}/${prefixOf(network)}`);
-}
-
-function hostNetworks({ ipv4, ipv6 }: DeviceInput): readonly Cidr[] {
-  return [ipv4 && `${ipv4}/32`, ipv6 && `${ipv6}/128`].filter((network) => network) as Cidr[];
-}
-
-/** Networks behind devices. The service refuses overlaps; should one be there, the first device by key has it. */
-function assignSubnets(devices: readonly DeviceInput[]): ReadonlyMap<DeviceInput, readonly Cidr[]> {
-  const taken: Cidr[] = [];
-  const byDevice = new Map<DeviceInput, readonly Cidr[]>();
-  for (const device of devices.filter(({ allowedSubnets }) => allowedSubnets.length > 0)) {
-    const free = device.allowedSubnets.filter((subnet) => !taken.some((other) => overlaps(subnet, other)));
-    taken.push(...free);
-    byDevice.set(device, free);
-  }
-  return byDevice;
 }

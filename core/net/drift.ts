@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
-import type { Watch } from '../system/run.ts';
+import type { Argv, Watch } from '../system/run.ts';
 import type { DesiredState } from './desired.ts';
-import type { Kernel } from './kernel.ts';
-import type { Observed, Step } from './plan.ts';
-import type { Ruleset } from './ruleset.ts';
+import { foreignChanges } from './foreign-changes.ts';
+import type { Kernel, Outcome } from './kernel.ts';
+import { isOfMark } from './mark.ts';
+import type { Observed } from './plan.ts';
+import { createTableWatch, type TableWatch } from './table-watch.ts';
 
 /** A foreign change, in words, and when it was put back. */
 export interface DriftRecord {
@@ -27,28 +28,27 @@ export interface DriftWatch {
   start(): void;
   stop(): void;
   records(): readonly DriftRecord[];
-  /** The ruleset we applied, if our table still lists as it did then; else null. */
-  trusted(applied: Ruleset | null): Promise<Ruleset | null>;
+  readonly table: Pick<TableWatch, 'look'>;
   /** Compares what was observed with what we left behind, and records what somebody else has done. */
-  judge(state: DesiredState, observed: Observed): void;
+  judge(state: DesiredState, observed: Pick<Observed, 'link' | 'wg' | 'missingForwarding'>): void;
   /** What we leave behind now. */
-  settled(state: DesiredState, steps: readonly Step[]): void;
+  settled(state: DesiredState, outcome: Outcome): void;
 }
 
 const KEPT = 50;
 const POLL_MS = 10_000;
 /** Events come in bursts, and our own come too. */
 const GATHER_MS = 100;
+const REVIVE_FIRST_MS = 1_000;
+const REVIVE_LONGEST_MS = 60_000;
 
 /** Notices what others change: `nft monitor` and `ip monitor` at once, and a slow look at everything (wg has no monitor). */
 export function createDriftWatch({ kernel, watch, clock, log, onChange, isBusy, request }: DriftParts): DriftWatch {
   const records: DriftRecord[] = [];
-  const stops: (() => void)[] = [];
+  /** What ends each thing under way, by its name. */
+  const stops = new Map<string, () => void>();
+  const table = createTableWatch({ kernel, clock, log, note });
   let left: DesiredState | null = null;
-  /** How our table listed right after our last change of it. */
-  let leftListing: Promise<string> | null = null;
-  let isSuspect = false;
-  let isGathering = false;
 
   function note(what: string): void {
     records.unshift({ at: clock.now(), what });
@@ -57,81 +57,76 @@ export function createDriftWatch({ kernel, watch, clock, log, onChange, isBusy, 
     onChange();
   }
 
-  function suspect(): void {
-    if (isBusy() || isGathering) return;
-    isGathering = true;
-    stops.push(
+  function gather(): void {
+    if (stops.has('gather')) return;
+    stops.set(
+      'gather',
       clock.after(GATHER_MS, () => {
-        isGathering = false;
-        isSuspect = true;
+        stops.delete('gather');
         void request();
       }),
     );
   }
 
   function poll(): void {
-    const cancel = clock.after(POLL_MS, () => {
-      stops.splice(stops.indexOf(cancel), 1);
-      isSuspect = true;
-      void request();
-      poll();
+    stops.set(
+      'poll',
+      clock.after(POLL_MS, () => {
+        table.suspectWhenDue();
+        void request();
+        poll();
+      }),
+    );
+  }
+
+  /** A monitor that ends, as by too many events at once (ENOBUFS), has missed some and begins anew. */
+  function keepWatching(argv: Argv, onLine: (line: string) => void, delayMs = REVIVE_FIRST_MS): void {
+    const key = argv.join(' ');
+    const end = watch(argv, onLine, () => {
+      stops.set(
+        key,
+        clock.after(delayMs, () => {
+          table.suspect();
+          gather();
+          keepWatching(argv, onLine, Math.min(delayMs * 2, REVIVE_LONGEST_MS));
+        }),
+      );
     });
-    stops.push(cancel);
+    stops.set(key, end);
+  }
+
+  function onTableLine(line: string): void {
+    if (!line.includes('inet wiregui') || isOfMark(line) || isBusy() || table.isSettling()) return;
+    table.suspect();
+    gather();
+  }
+
+  function onLinkLine(line: string): void {
+    const name = left?.interface.name;
+    // A busy router prints many lines that are about other interfaces.
+    if (name !== undefined && line.includes(name) && !isBusy()) gather();
   }
 
   return {
     records: () => records,
+    table,
     start() {
-      stops.push(
-        watch(
-          ['nft', 'monitor'],
-          (line) => line.includes('inet wiregui') && suspect(),
-          () => {},
-        ),
-      );
-      stops.push(watch(['ip', 'monitor', 'address', 'link', 'route'], suspect, () => {}));
+      keepWatching(['nft', 'monitor'], onTableLine);
+      keepWatching(['ip', 'monitor', 'address', 'link', 'route'], onLinkLine);
       poll();
     },
     stop() {
-      for (const stop of stops.splice(0)) stop();
-    },
-    async trusted(applied) {
-      if (applied === null || !isSuspect) return applied;
-      isSuspect = false;
-      if (digest(await kernel.listing()) === (await leftListing)) return applied;
-      note('the nft table inet wiregui was changed');
-      return null;
+      for (const stop of stops.values()) stop();
+      stops.clear();
     },
     judge(state, observed) {
       if (left === null || left.interface.name !== state.interface.name) return;
       for (const what of foreignChanges(left, observed)) note(what);
     },
-    settled(state, steps) {
-      left = state;
-      // Not awaited here: with ten thousand users listing takes longer than changing.
-      if (steps.some((step) => step.kind === 'apply-ruleset')) leftListing = kernel.listing().then(digest, () => '');
+    settled(state, { done, failures }) {
+      // What only half happened would look like somebody else's doing.
+      left = failures.length === 0 ? state : null;
+      if (done.has('apply-ruleset')) table.left(state.ruleset);
     },
   };
-}
-
-function foreignChanges({ interface: wanted, peers, routes }: DesiredState, { link, wg, missingForwarding }: Observed): readonly string[] {
-  const { name } = wanted;
-  if (link === null) return [`the interface ${name} was deleted`];
-  return [
-    ...missingForwarding.map((sysctl) => `${sysctl} was switched off`),
-    ...wanted.addresses.filter((address) => !link.addresses.includes(address)).map((address) => `the address ${address} was removed from ${name}`),
-    ...link.addresses.filter((address) => !wanted.addresses.includes(address)).map((address) => `the address ${address} was added to ${name}`),
-    ...(link.isUp ? [] : [`${name} was taken down`]),
-    ...(link.mtu === wanted.mtu ? [] : [`the MTU of ${name} was set to ${link.mtu}`]),
-    ...routes.filter((route) => !link.routes.includes(route)).map((route) => `the route ${route} was removed`),
-    ...(wg && (wg.listenPort !== wanted.listenPort || wg.privateKey !== wanted.privateKey) ? [`key or port of ${name} were changed`] : []),
-    ...[...peers.keys()].filter((key) => !wg?.peers.has(key)).map((key) => `the peer ${key} was removed`),
-    ...[...(wg?.peers.keys() ?? [])].filter((key) => !peers.has(key)).map((key) => `the peer ${key} was added`),
-  ];
-}
-
-function digest(listing: string | null): string {
-  return createHash('sha256')
-    .update(listing ?? '')
-    .digest('hex');
 }

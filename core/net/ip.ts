@@ -22,7 +22,7 @@ export interface Ip {
   removeAddress(name: string, address: string): Promise<void>;
   addRoute(name: string, route: Cidr): Promise<void>;
   removeRoute(name: string, route: Cidr): Promise<void>;
-  /** Names of the forwarding switches (sysctl(8)) that are off and should be on. */
+  /** Names of the forwarding switches (sysctl(8)) that are off. */
   missingForwarding(): Promise<readonly string[]>;
   enableForwarding(names: readonly string[]): Promise<void>;
 }
@@ -37,6 +37,11 @@ interface AddressJson {
 // Marks routes as ours (rtnetlink(7): numbers above 4 are for the administrator's programs).
 const ROUTE_PROTOCOL = '87';
 const FORWARDING = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding'];
+
+/** The forwarding switches that a tunnel with these addresses needs; an IPv6 router ignores router advertisements (RFC 4861). */
+export function forwardingFor(addresses: readonly string[]): readonly string[] {
+  return FORWARDING.filter((name) => addresses.some((address) => name.startsWith(isIpv6(address) ? 'net.ipv6' : 'net.ipv4')));
+}
 
 /** ip(8) and sysctl(8). */
 export function createIp(run: Run): Ip {
@@ -74,7 +79,12 @@ export function createIp(run: Run): Ip {
     addAddress: async (name, address) =>
       void (await run(['ip', family(address), 'address', 'replace', address, 'dev', name, ...(isIpv6(address) ? ['nodad'] : [])])),
     removeAddress: async (name, address) => void (await run(['ip', family(address), 'address', 'del', address, 'dev', name])),
-    addRoute: async (name, route) => void (await run(['ip', family(route), 'route', 'replace', route, 'dev', name, 'proto', ROUTE_PROTOCOL])),
+    // Never `replace`: that would take the place of a route of the box's own, say the LAN's, and cut everybody off.
+    addRoute: async (name, route) => {
+      const { exitCode, stderr } = await run(['ip', family(route), 'route', 'add', route, 'dev', name, 'proto', ROUTE_PROTOCOL], { acceptedExitCodes: [0, 2] });
+      if (exitCode !== 0)
+        throw new ApplyFailed(`cannot add route ${route}: ${stderr.includes('File exists') ? 'the box has another one to it' : stderr.trim()}`);
+    },
     removeRoute: async (name, route) => void (await run(['ip', family(route), 'route', 'del', route, 'dev', name, 'proto', ROUTE_PROTOCOL])),
     async missingForwarding() {
       const { stdout } = await run(['sysctl', '-e', ...FORWARDING]);

@@ -1,4 +1,4 @@
-import { ApplyFailed, messageOf, Unavailable } from '../errors.ts';
+import { messageOf, Unavailable } from '../errors.ts';
 import type { Log } from '../system/log.ts';
 import type { Run } from '../system/run.ts';
 import type { DesiredState } from './desired.ts';
@@ -6,17 +6,24 @@ import type { Cidr, PublicKey } from './inputs.ts';
 import { createIp } from './ip.ts';
 import { createNft } from './nft.ts';
 import type { Observed, Step } from './plan.ts';
-import type { Ruleset } from './ruleset.ts';
 import { createWg, type ObservedWg } from './wg.ts';
 
 /** The three drivers as one: look at the kernel, and change it. */
 export interface Kernel {
-  /** `ruleset` is what our table is known to hold, or null when it is to be replaced whole. */
-  observe(name: string, ruleset: Ruleset | null): Promise<Observed>;
-  /** Does every step that can be done. Throws ApplyFailed naming those that could not. */
-  apply(desired: DesiredState, steps: readonly Step[]): Promise<void>;
+  observe(name: string): Promise<Pick<Observed, 'link' | 'wg' | 'missingForwarding'>>;
+  /** Does every step that can be done, and says which those were and what became of the others. */
+  apply(desired: DesiredState, steps: readonly Step[]): Promise<Outcome>;
   peers(name: string): Promise<ObservedWg['peers']>;
+  /** Our table as nft lists it, or null when there is none. */
   listing(): Promise<string | null>;
+  /** A batch for nft that is no step of a plan. */
+  applyBatch(batch: string): Promise<void>;
+}
+
+export interface Outcome {
+  readonly done: ReadonlySet<Step['kind']>;
+  /** In words; empty when all went well. */
+  readonly failures: readonly string[];
 }
 
 export function createKernel(run: Run, log: Log): Kernel {
@@ -37,25 +44,23 @@ export function createKernel(run: Run, log: Log): Kernel {
     if (step.kind === 'remove-address') return ip.removeAddress(name, step.address);
     if (step.kind === 'apply-ruleset') return nft.apply(step.batch);
     if (step.kind === 'set-peers') return wg.setPeers(name, step.peers, gone);
-    if (step.kind === 'remove-peers') return removePeers(name, step.publicKeys);
+    if (step.kind === 'remove-peers') return wg.removePeers(name, step.publicKeys);
     if (step.kind === 'add-route') return ip.addRoute(name, step.route);
     if (step.kind === 'remove-route') return ip.removeRoute(name, step.route);
     return forgetFlows(step.networks);
   }
 
-  async function removePeers(name: string, publicKeys: readonly PublicKey[]): Promise<void> {
-    for (const publicKey of publicKeys) {
-      const endpoint = present.get(publicKey)?.endpoint;
-      if (endpoint) gone.set(publicKey, endpoint);
-    }
-    await wg.removePeers(name, publicKeys);
+  /** By whatever hand peers went, and even with their whole interface, each that comes back is found where it was. */
+  function rememberEndpoints(shown: ObservedWg['peers']): void {
+    for (const [publicKey, { endpoint }] of present) if (endpoint !== null && !shown.has(publicKey)) gone.set(publicKey, endpoint);
+    for (const publicKey of shown.keys()) gone.delete(publicKey);
+    present = shown;
   }
 
   /** conntrack(8): exit 1 means that there was no such flow. */
   async function forgetFlows(networks: readonly Cidr[]): Promise<void> {
     try {
-      const searches = networks.flatMap((network) => ['-s', '-d'].map((side) => run(['conntrack', '-D', side, network], { acceptedExitCodes: [0, 1] })));
-      await Promise.all(searches);
+      for (const network of networks) await Promise.all(['-s', '-d'].map((side) => run(['conntrack', '-D', side, network], { acceptedExitCodes: [0, 1] })));
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
       log.warn('conntrack is not installed: flows that are open now outlive the rule that forbids them');
@@ -63,20 +68,14 @@ export function createKernel(run: Run, log: Log): Kernel {
   }
 
   return {
-    async observe(name, ruleset) {
-      const [link, missingForwarding, listing] = await Promise.all([ip.observe(name), ip.missingForwarding(), ruleset === null ? nft.list() : null]);
+    async observe(name) {
+      const [link, missingForwarding] = await Promise.all([ip.observe(name), ip.missingForwarding()]);
       const shown = link === null ? null : await wg.show(name);
-      present = shown?.peers ?? new Map();
-      for (const publicKey of present.keys()) gone.delete(publicKey);
-      return {
-        link,
-        wg: shown,
-        missingForwarding,
-        ruleset,
-        listing,
-      };
+      rememberEndpoints(shown?.peers ?? new Map());
+      return { link, wg: shown, missingForwarding };
     },
     async apply(desired, steps) {
+      const done = new Set<Step['kind']>();
       const failures: string[] = [];
       let hasRuleset = true;
       for (const step of steps) {
@@ -84,15 +83,17 @@ export function createKernel(run: Run, log: Log): Kernel {
         if (!hasRuleset && step.kind === 'set-peers') continue;
         try {
           await perform(desired, step);
+          done.add(step.kind);
         } catch (error) {
           failures.push(messageOf(error));
           if (step.kind === 'create-interface') break;
           if (step.kind === 'apply-ruleset') hasRuleset = false;
         }
       }
-      if (failures.length > 0) throw new ApplyFailed(failures.join('; '));
+      return { done, failures };
     },
     peers: async (name) => (await wg.show(name)).peers,
     listing: () => nft.list(),
+    applyBatch: (batch) => nft.apply(batch),
   };
 }

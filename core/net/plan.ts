@@ -4,7 +4,7 @@ import type { Cidr, PublicKey } from './inputs.ts';
 import type { ObservedLink } from './ip.ts';
 import { changeBatch, replaceBatch } from './nft.ts';
 import type { Ruleset } from './ruleset.ts';
-import type { ObservedWg } from './wg.ts';
+import { isAsWanted, type ObservedWg } from './wg.ts';
 
 /** One change to the kernel. Their order in a plan is the order they are made in. */
 export type Step =
@@ -44,12 +44,14 @@ export function plan(desired: DesiredState, observed: Observed): readonly Step[]
   ];
 }
 
-function planInterface({ interface: wanted }: DesiredState, { link, wg, missingForwarding }: Observed): readonly Step[] {
+function planInterface({ interface: wanted, forwarding }: DesiredState, { link, wg, missingForwarding }: Observed): readonly Step[] {
   const addresses = link?.addresses ?? [];
   const steps: Step[] = [];
-  if (missingForwarding.length > 0) steps.push({ kind: 'enable-forwarding', names: missingForwarding });
+  const switchedOff = missingForwarding.filter((name) => forwarding.includes(name));
+  if (switchedOff.length > 0) steps.push({ kind: 'enable-forwarding', names: switchedOff });
   if (link === null) steps.push({ kind: 'create-interface' });
-  if (wg === null || wg.privateKey !== wanted.privateKey || wg.listenPort !== wanted.listenPort) steps.push({ kind: 'configure-interface' });
+  const isConfigured = wg !== null && wg.privateKey === wanted.privateKey && wg.listenPort === wanted.listenPort && wg.fwmark === 'off';
+  if (!isConfigured) steps.push({ kind: 'configure-interface' });
   for (const address of wanted.addresses) if (!addresses.includes(address)) steps.push({ kind: 'add-address', address });
   if (link === null || link.mtu !== wanted.mtu || !link.isUp) steps.push({ kind: 'set-link', mtu: wanted.mtu });
   for (const address of addresses) if (!wanted.addresses.includes(address)) steps.push({ kind: 'remove-address', address });
@@ -62,12 +64,12 @@ function planRuleset(desired: DesiredState, { ruleset, listing }: Observed): rea
 }
 
 function planPeers({ peers }: DesiredState, { wg }: Observed): readonly Step[] {
-  const present = wg?.peers ?? new Map();
+  const present: ObservedWg['peers'] = wg?.peers ?? new Map();
   const changed = [...peers.values()].filter((peer) => {
     const current = present.get(peer.publicKey);
-    return current === undefined || current.presharedKey !== peer.presharedKey || !hasSame(current.allowedIps, peer.allowedIps);
+    return current === undefined || !isAsWanted(current, peer);
   });
-  const gone = [...present.keys()].filter((publicKey: PublicKey) => !peers.has(publicKey));
+  const gone = [...present.keys()].filter((publicKey) => !peers.has(publicKey));
   return [
     ...(changed.length > 0 ? [{ kind: 'set-peers', peers: changed } as const] : []),
     ...(gone.length > 0 ? [{ kind: 'remove-peers', publicKeys: gone } as const] : []),
@@ -90,13 +92,14 @@ const SEPARATE_FLOWS = 32;
  * The flows of a source that is gone are forgotten too, lest the next device with its address inherit them.
  */
 function planFlows({ ruleset: next, interface: { addresses }, routes }: DesiredState, { ruleset: previous }: Observed): readonly Step[] {
-  if (previous === null) return [];
+  const whole = [...addresses.map((address) => parseCidr(address)).filter((network) => network !== null), ...routes];
+  // Nobody knows what has been let through until now.
+  if (previous === null) return whole.length > 0 ? [{ kind: 'forget-flows', networks: whole }] : [];
   const tightened = new Set([...previous.chains].filter(([chain, rules]) => isTighter(rules, next.chains.get(chain) ?? [])).map(([chain]) => chain));
   const isEverybodys = ['global', 'from_peers', 'to_peers'].some((chain) => tightened.has(chain));
   const affected = [previous.sources4, previous.sources6].flatMap((map) =>
     [...map].filter(([network, verdict]) => isAffected(network, verdict)).map(([network]) => network),
   );
-  const whole = [...addresses.map((address) => parseCidr(address)).filter((network) => network !== null), ...routes];
   const isMany = isEverybodys || affected.length > SEPARATE_FLOWS;
   // Addresses of a tunnel network that was changed a moment ago are not in the present one.
   const elsewhere = affected.filter((network) => !whole.some((covering) => overlaps(covering, network)));
@@ -115,8 +118,4 @@ function isTighter(before: readonly string[], after: readonly string[]): boolean
   const removed = before.filter((rule) => !after.includes(rule));
   const isReordered = added.length === 0 && removed.length === 0 && before.join('\n') !== after.join('\n');
   return isReordered || added.some((rule) => !rule.endsWith('accept')) || removed.some((rule) => !rule.endsWith('drop'));
-}
-
-function hasSame(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((item) => b.includes(item));
 }

@@ -1,4 +1,4 @@
-import { messageOf } from '../errors.ts';
+import { ApplyFailed, messageOf } from '../errors.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import type { Watch } from '../system/run.ts';
@@ -6,7 +6,7 @@ import { type DesiredState, desired } from './desired.ts';
 import { createDriftWatch, type DriftRecord } from './drift.ts';
 import type { NetworkInputs, PublicKey } from './inputs.ts';
 import type { Kernel } from './kernel.ts';
-import { type Observed, plan } from './plan.ts';
+import { plan, type Step } from './plan.ts';
 import type { Ruleset } from './ruleset.ts';
 import type { ObservedPeer } from './wg.ts';
 
@@ -50,6 +50,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   /** What our table holds by our own doing; null when that is not known. */
   let applied: Ruleset | null = null;
   let name = '';
+  let nextChangeAt: Date | null = null;
   let current: Promise<NetworkStatus> | null = null;
   let next: Promise<NetworkStatus> | null = null;
   let cancelWake = () => {};
@@ -61,7 +62,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   function request(): Promise<NetworkStatus> {
     if (next) return next;
     if (!current) return begin();
-    next = current.then(begin);
+    next = current.then(begin, begin);
     return next;
   }
 
@@ -87,10 +88,10 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       const inputs = await load();
       name = inputs.interface.name;
       const state = desired(inputs, clock.now());
-      const observed = await kernel.observe(name, await drift.trusted(applied));
-      await bring(state, observed);
+      nextChangeAt = state.nextChangeAt;
+      await bring(state);
       retryMs = RETRY_FIRST_MS;
-      if (state.nextChangeAt !== null) wakeIn(state.nextChangeAt.getTime() - clock.now().getTime());
+      wakeIn(Number.POSITIVE_INFINITY);
       return setStatus({ kind: 'applied', at: clock.now() });
     } catch (error) {
       log.error({ error: messageOf(error), retryMs }, 'network could not be brought to its desired state');
@@ -100,26 +101,27 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     }
   }
 
-  async function bring(state: DesiredState, observed: Observed): Promise<void> {
-    const steps = plan(state, observed);
-    drift.judge(state, observed);
-    if (steps.some((step) => step.kind === 'apply-ruleset')) {
-      // Until the batch is through, nobody knows what the table holds.
-      const known = applied;
-      applied = null;
-      await kernel.apply(state, steps).catch((error: unknown) => {
-        applied = known;
-        throw error;
-      });
-    } else if (steps.length > 0) await kernel.apply(state, steps);
-    applied = state.ruleset;
-    drift.settled(state, steps);
+  async function bring(state: DesiredState): Promise<void> {
+    const [here, table] = await Promise.all([kernel.observe(name), drift.table.look(state.ruleset, applied)]);
+    const steps = plan(state, { ...here, ...table });
+    drift.judge(state, here);
+    applied = null;
+    const outcome = await kernel.apply(state, steps);
+    const hasFailed = (kind: Step['kind']) => steps.some((step) => step.kind === kind) && !outcome.done.has(kind);
+    // Until batch and flows are through, nobody knows what is in force: the next pass replaces everything in place.
+    applied = hasFailed('apply-ruleset') || hasFailed('forget-flows') ? null : state.ruleset;
+    drift.settled(state, outcome);
+    if (outcome.failures.length > 0) throw new ApplyFailed(outcome.failures.join('; '));
     if (steps.length > 0) log.info({ steps: steps.map(({ kind }) => kind), peers: state.peers.size }, 'network brought to its desired state');
   }
 
+  /** Whatever comes first: the delay, or the next change that comes by itself, even while another one fails. */
   function wakeIn(delayMs: number): void {
     cancelWake();
-    cancelWake = clock.after(delayMs, () => void request());
+    const untilChangeMs = nextChangeAt === null ? Number.POSITIVE_INFINITY : nextChangeAt.getTime() - clock.now().getTime();
+    // A change that is past and still not made has failed; only its retry is due.
+    const wakeMs = untilChangeMs > 0 || delayMs === Number.POSITIVE_INFINITY ? Math.min(delayMs, untilChangeMs) : delayMs;
+    cancelWake = wakeMs === Number.POSITIVE_INFINITY ? () => {} : clock.after(Math.max(wakeMs, 0), () => void request());
   }
 
   return {

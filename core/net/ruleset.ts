@@ -1,5 +1,6 @@
 import { isIpv6 } from './cidr.ts';
-import type { Cidr, NetworkInputs, NftRule, UserId } from './inputs.ts';
+import type { Cidr, NetworkInputs, UserId } from './inputs.ts';
+import { chainOf, ruleLine } from './rule-text.ts';
 
 /** Our one nft table, as the rule lines of its chains and the elements of its two maps. */
 export interface Ruleset {
@@ -35,6 +36,8 @@ export function buildRuleset(inputs: Switches, sources: readonly Source[]): Rule
     allowLanToPeers,
     fragments,
   } = inputs;
+  // What the kernel takes as a name, less what nft would read as more than one (dev_valid_name, net/core/dev.c).
+  if (!/^[A-Za-z0-9_.-]{1,15}$/.test(name)) throw new TypeError(`not an interface: ${name}`);
   const usersWithRules = new Set(sources.map(({ userId }) => userId).filter((userId) => fragments.has(`user:${userId}`)));
   const chains = new Map<string, readonly string[]>([
     ['forward', [`iifname "${name}" jump from_peers`, `oifname "${name}" jump to_peers`]],
@@ -62,34 +65,9 @@ export function buildRuleset(inputs: Switches, sources: readonly Source[]): Rule
   return { chains, sources4: sorted(elements.filter(([network]) => !isIpv6(network))), sources6: sorted(elements.filter(([network]) => isIpv6(network))) };
 }
 
-/** `goto` chains of users are named after their ids. Throws on an id that is none. */
-function chainOf(userId: UserId): string {
-  if (!/^[0-9a-f-]{1,64}$/i.test(userId)) throw new TypeError(`not a user id: ${userId}`);
-  return `user_${userId.replaceAll('-', '_')}`;
-}
-
 function masqueradeLines(name: string, masquerade: NetworkInputs['masquerade']): readonly string[] {
   const families = [masquerade.ipv4 ? 'ipv4' : null, masquerade.ipv6 ? 'ipv6' : null].filter((family) => family !== null);
   return families.map((family) => `meta nfproto ${family} iifname "${name}" oifname != { "${name}", "lo" } masquerade`);
-}
-
-/** One rule as nft text, from typed values alone. */
-export function ruleLine({ destination, protocol, ports, verdict }: NftRule): string {
-  const parts = [destinationMatch(destination), protocolMatch(destination, protocol, ports), verdict === 'accept' ? 'accept' : 'drop'];
-  return parts.filter((part) => part !== '').join(' ');
-}
-
-function destinationMatch(destination: Cidr | undefined): string {
-  if (destination === undefined) return '';
-  if (!/^[0-9a-f.:]+\/\d{1,3}$/.test(destination)) throw new TypeError(`not a network: ${destination}`);
-  return `${isIpv6(destination) ? 'ip6' : 'ip'} daddr ${destination}`;
-}
-
-function protocolMatch(destination: Cidr | undefined, protocol: NftRule['protocol'], ports: NftRule['ports']): string {
-  if (protocol === undefined) return '';
-  if (protocol === 'icmp') return destination === undefined ? 'meta l4proto { icmp, ipv6-icmp }' : `meta l4proto ${isIpv6(destination) ? 'ipv6-icmp' : 'icmp'}`;
-  if (ports === undefined) return `meta l4proto ${protocol}`;
-  return `${protocol} dport ${Math.trunc(ports.from)}-${Math.trunc(ports.to)}`;
 }
 
 function sorted(elements: readonly (readonly [Cidr, string])[]): ReadonlyMap<Cidr, string> {

@@ -11,11 +11,15 @@ export interface ObservedPeer {
   readonly latestHandshake: Date | null;
   readonly rxBytes: number;
   readonly txBytes: number;
+  /** Seconds; null when off, as the server's side always should be. */
+  readonly keepalive: number | null;
 }
 
 export interface ObservedWg {
   readonly privateKey: PrivateKey | null;
   readonly listenPort: number;
+  /** `off`, unless somebody set one: packets would then leave by other routes. */
+  readonly fwmark: string;
   readonly peers: ReadonlyMap<PublicKey, ObservedPeer>;
 }
 
@@ -42,7 +46,7 @@ export function createWg(run: Run): Wg {
       return parseDump(stdout);
     },
     async configure(name, { privateKey, listenPort }) {
-      await run(['wg', 'set', name, 'listen-port', String(listenPort), 'private-key', '/dev/stdin'], { stdin: `${privateKey}\n` });
+      await run(['wg', 'set', name, 'listen-port', String(listenPort), 'fwmark', '0', 'private-key', '/dev/stdin'], { stdin: `${privateKey}\n` });
     },
     async setPeers(name, peers, endpoints) {
       if (peers.length === 0) return;
@@ -66,13 +70,24 @@ export function createWg(run: Run): Wg {
 /** Reads `wg show <interface> dump`: a line for the interface, then one a peer, fields separated by tabs. */
 export function parseDump(dump: string): ObservedWg {
   const [first = '', ...rest] = dump.trimEnd().split('\n');
-  const [privateKey, , listenPort] = first.split('\t');
+  const [privateKey, , listenPort, fwmark = 'off'] = first.split('\t');
   const peers = rest.map(parsePeer);
-  return { privateKey: orNull(privateKey) as PrivateKey | null, listenPort: Number(listenPort), peers: new Map(peers.map((peer) => [peer.publicKey, peer])) };
+  return {
+    privateKey: orNull(privateKey) as PrivateKey | null,
+    listenPort: Number(listenPort),
+    fwmark,
+    peers: new Map(peers.map((peer) => [peer.publicKey, peer])),
+  };
+}
+
+/** Whether a peer needs nothing done to it. */
+export function isAsWanted(present: ObservedPeer, { presharedKey, allowedIps }: DesiredPeer): boolean {
+  const hasSameIps = present.allowedIps.length === allowedIps.length && allowedIps.every((network) => present.allowedIps.includes(network));
+  return hasSameIps && present.presharedKey === presharedKey && present.keepalive === null;
 }
 
 function parsePeer(line: string): ObservedPeer {
-  const [publicKey, presharedKey, endpoint, allowedIps = '', latestHandshake, rxBytes, txBytes] = line.split('\t');
+  const [publicKey, presharedKey, endpoint, allowedIps = '', latestHandshake, rxBytes, txBytes, keepalive = 'off'] = line.split('\t');
   return {
     publicKey: publicKey as PublicKey,
     presharedKey: orNull(presharedKey) as PresharedKey | null,
@@ -81,6 +96,7 @@ function parsePeer(line: string): ObservedPeer {
     latestHandshake: latestHandshake === '0' ? null : new Date(Number(latestHandshake) * 1_000),
     rxBytes: Number(rxBytes),
     txBytes: Number(txBytes),
+    keepalive: keepalive === 'off' ? null : Number(keepalive),
   };
 }
 
@@ -88,8 +104,9 @@ function orNull(text: string | undefined): string | null {
   return text === undefined || text === '(none)' ? null : text;
 }
 
-// In a configuration a peer's AllowedIPs replace those it has (wg(8), addconf).
+// A section's AllowedIPs replace those the peer has, with none as well; an empty line is refused (wg(8), addconf).
 function peerSection({ publicKey, presharedKey, allowedIps }: DesiredPeer, endpoint: string | undefined): string {
   const last = endpoint === undefined ? '' : `Endpoint = ${endpoint}\n`;
-  return `[Peer]\nPublicKey = ${publicKey}\nPresharedKey = ${presharedKey}\nAllowedIPs = ${allowedIps.join(', ')}\n${last}`;
+  const routed = allowedIps.length === 0 ? '' : `AllowedIPs = ${allowedIps.join(', ')}\n`;
+  return `[Peer]\nPublicKey = ${publicKey}\nPresharedKey = ${presharedKey}\nPersistentKeepalive = off\n${routed}${last}`;
 }

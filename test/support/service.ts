@@ -26,9 +26,16 @@ interface ServiceOptions {
   readonly network?: Network;
   readonly env?: Readonly<Record<string, string>>;
   readonly port?: number;
+  /** What to put before the command line instead of the network's namespace. */
+  readonly prefix?: readonly string[];
 }
 
-export async function startService({ network, env = {}, port = 20_000 + Math.floor(Math.random() * 20_000) }: ServiceOptions = {}): Promise<Service> {
+export async function startService({
+  network,
+  env = {},
+  port = 20_000 + Math.floor(Math.random() * 20_000),
+  prefix = network?.server.prefix ?? [],
+}: ServiceOptions = {}): Promise<Service> {
   const dataDirectory = mkdtempSync(join(tmpdir(), 'wiregui-data-'));
   const host = network ? '198.51.100.1' : 'localhost';
   const settings = {
@@ -43,7 +50,6 @@ export async function startService({ network, env = {}, port = 20_000 + Math.flo
     ...env,
   };
   const environment = { ...process.env, ...NODE_ENVIRONMENT, ...settings };
-  const prefix = network?.server.prefix ?? [];
   let child: ChildProcess;
   let output = '';
 
@@ -57,7 +63,7 @@ export async function startService({ network, env = {}, port = 20_000 + Math.flo
     const isUp = Promise.withResolvers<void>();
     const listen = (chunk: Buffer) => {
       output += chunk.toString();
-      if (output.includes('service started') || output.includes('WireGUI is at')) isUp.resolve();
+      if (output.includes('service started')) isUp.resolve();
     };
     output = '';
     child.stdout?.on('data', listen);

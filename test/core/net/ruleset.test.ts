@@ -6,7 +6,7 @@ import { desired } from '../../../core/net/desired.ts';
 import type { Cidr, DeviceInput, FragmentKey, NetworkInputs, NftRule } from '../../../core/net/inputs.ts';
 import { changeBatch, replaceBatch } from '../../../core/net/nft.ts';
 import { plan } from '../../../core/net/plan.ts';
-import { ruleLine } from '../../../core/net/ruleset.ts';
+import { ruleLine } from '../../../core/net/rule-text.ts';
 import { run } from '../../../core/system/run.ts';
 
 const NOW = new Date('2026-06-01T12:00:00Z');
@@ -105,7 +105,8 @@ describe('a plan', () => {
     wg: {
       privateKey: state.interface.privateKey,
       listenPort: 51820,
-      peers: new Map([...state.peers].map(([key, peer]) => [key, { ...peer, endpoint: null, latestHandshake: null, rxBytes: 0, txBytes: 0 }])),
+      fwmark: 'off',
+      peers: new Map([...state.peers].map(([key, peer]) => [key, { ...peer, endpoint: null, latestHandshake: null, rxBytes: 0, txBytes: 0, keepalive: null }])),
     },
     missingForwarding: [],
     ruleset: state.ruleset,
@@ -127,6 +128,7 @@ describe('a plan', () => {
       'set-link',
       'apply-ruleset',
       'set-peers',
+      'forget-flows',
     ]);
   });
 

@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+import type { Ruleset } from './ruleset.ts';
+
+/** An empty chain whose name says what our table held when we left it: it lives and dies with the table, as no file does. */
+const MARK = /\n?\tchain (applied_[0-9a-f]{32}) \{\n\t\}\n/g;
+
+/** Whether the table, as nft lists it now, is just as it was after this ruleset was applied. */
+export function isMarked(listing: string, ruleset: Ruleset): boolean {
+  return marksIn(listing).includes(markOf(listing, ruleset));
+}
+
+/** The batch that marks the table, listed as it is now, as holding this ruleset; empty when it is marked so already. */
+export function markBatch(listing: string, ruleset: Ruleset): string {
+  const mark = markOf(listing, ruleset);
+  const present = marksIn(listing);
+  if (present.length === 1 && present[0] === mark) return '';
+  const lines = [...present.map((stale) => `delete chain inet wiregui ${stale}`), `add chain inet wiregui ${mark}`];
+  return `${lines.join('\n')}\n`;
+}
+
+/** Whether a line of `nft monitor` tells only of a mark. */
+export function isOfMark(line: string): boolean {
+  return / chain inet wiregui applied_[0-9a-f]{32}/.test(line);
+}
+
+/** What a listing says beside its marks. */
+export function digestOf(listing: string | null): string {
+  return createHash('sha256')
+    .update((listing ?? '').replace(MARK, ''))
+    .digest('hex');
+}
+
+function marksIn(listing: string): readonly string[] {
+  return [...listing.matchAll(MARK)].map(([, mark = '']) => mark);
+}
+
+function markOf(listing: string, { chains, sources4, sources6 }: Ruleset): string {
+  const text = JSON.stringify([digestOf(listing), [...chains], [...sources4], [...sources6]]);
+  return `applied_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
+}

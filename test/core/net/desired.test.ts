@@ -1,0 +1,126 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { overlaps } from '../../../core/net/cidr.ts';
+import { desired } from '../../../core/net/desired.ts';
+import { entitlementOf } from '../../../core/net/entitlement.ts';
+import type { Cidr, DeviceInput } from '../../../core/net/inputs.ts';
+import { replaceBatch } from '../../../core/net/nft.ts';
+import { plan } from '../../../core/net/plan.ts';
+import { run } from '../../../core/system/run.ts';
+import { device, inputs, NOW } from './inputs.ts';
+
+const DURATION_SECONDS = 100;
+
+/** A moment within two minutes of now, or none. */
+const moment = fc.option(fc.integer({ min: -120, max: 120 }).map((seconds) => new Date(NOW.getTime() + seconds * 1_000)));
+const seldom = fc.constantFrom(null, null, null, null, NOW);
+const subnet = fc.constantFrom(
+  '10.0.0.0/8',
+  '10.3.2.0/24',
+  '10.3.2.2/32',
+  '192.168.0.0/16',
+  '192.168.7.0/24',
+  '192.168.7.9/32',
+  '0.0.0.0/0',
+  'fd01::/64',
+  'fd00::/16',
+  '::/0',
+);
+const devices: fc.Arbitrary<readonly DeviceInput[]> = fc
+  .array(
+    fc.record({
+      disabledAt: moment,
+      expiresAt: moment,
+      user: fc.record({
+        disabledAt: seldom,
+        lastSignedInAt: moment,
+        vpnSessionEndedAt: seldom,
+      }),
+      allowedSubnets: fc.array(subnet as fc.Arbitrary<Cidr>, { maxLength: 3 }),
+    }),
+    { maxLength: 8 },
+  )
+  .map((rows) => rows.map((row, index) => device(index + 1, { ...row, disabledAt: row.disabledAt && index % 3 === 0 ? row.disabledAt : null })));
+const duration = fc.constantFrom(0, DURATION_SECONDS);
+
+const ofDevices = (list: readonly DeviceInput[], seconds: number, now = NOW) => desired(inputs(list, [], { vpnSessionDurationSeconds: seconds }), now);
+const networksOf = (state: ReturnType<typeof desired>) => [...state.ruleset.sources4.keys(), ...state.ruleset.sources6.keys()];
+
+describe('the desired state', () => {
+  it('has exactly the entitled devices as peers, and nothing of the others anywhere', () => {
+    fc.assert(
+      fc.property(devices, duration, (list, seconds) => {
+        const state = ofDevices(list, seconds);
+        const entitled = list.filter((item) => entitlementOf(item, seconds, NOW).kind === 'entitled');
+        expect([...state.peers.keys()]).toEqual(entitled.map(({ publicKey }) => publicKey));
+        expect(networksOf(state).sort()).toEqual([...state.peers.values()].flatMap(({ allowedIps }) => allowedIps).sort());
+        expect(networksOf(state)).toEqual(expect.arrayContaining([...state.routes]));
+      }),
+    );
+  });
+
+  it('does not depend on the order of the rows', () => {
+    fc.assert(
+      fc.property(devices, duration, (list, seconds) => {
+        const [one, other] = [ofDevices(list, seconds), ofDevices(list.toReversed(), seconds)];
+        expect(replaceBatch(other.ruleset, null)).toBe(replaceBatch(one.ruleset, null));
+        expect(other.routes).toEqual(one.routes);
+        expect([...other.peers].sort()).toEqual([...one.peers].sort());
+      }),
+    );
+  });
+
+  it('gives no address to two devices, whatever networks are behind them', () => {
+    fc.assert(
+      fc.property(devices, (list) => {
+        const networks = networksOf(ofDevices(list, 0));
+        for (const [index, network] of networks.entries()) expect(networks.slice(index + 1).filter((other) => overlaps(network, other))).toEqual([]);
+      }),
+    );
+  });
+
+  it('stays as it is until the moment it names, and changes then', () => {
+    fc.assert(
+      fc.property(devices, duration, (list, seconds) => {
+        const { nextChangeAt, peers } = ofDevices(list, seconds);
+        const at = nextChangeAt ?? new Date(NOW.getTime() + 1e12);
+        expect(ofDevices(list, seconds, new Date(at.getTime() - 1)).peers).toEqual(peers);
+        if (nextChangeAt !== null) expect(ofDevices(list, seconds, at).peers.size).toBeLessThan(peers.size);
+      }),
+    );
+  });
+
+  it('is accepted by nft', async () => {
+    const list = [
+      device(1, { allowedSubnets: ['0.0.0.0/0', '192.168.0.0/16', '192.168.7.0/24', '10.3.2.0/24', 'fd01::/64'] as Cidr[] }),
+      device(2, { allowedSubnets: ['192.168.7.9/32', 'fd01::/64', 'not a network'] as Cidr[], ipv4: '172.16.0.5' }),
+      device(3, { allowedSubnets: ['172.16.0.0/12'] as Cidr[] }),
+    ];
+    const { ruleset, routes } = ofDevices(list, 0);
+    expect(routes).toEqual(['192.168.0.0/16', 'fd01::/64']);
+    await expect(run(['nft', '-c', '-f', '-'], { stdin: replaceBatch(ruleset, null) })).resolves.toMatchObject({ exitCode: 0 });
+  });
+
+  it('switches on forwarding for the families it has, and no other', () => {
+    const only4 = inputs([]);
+    expect(desired({ ...only4, interface: { ...only4.interface, ipv6Network: null } }, NOW).forwarding).toEqual(['net.ipv4.ip_forward']);
+    expect(desired(only4, NOW).forwarding).toHaveLength(2);
+  });
+
+  it('lets devices of one user share their chain', () => {
+    const user = { userId: device(1).userId };
+    const state = desired(inputs([device(1), device(2, user), device(3)], [[`user:${user.userId}`, [{ verdict: 'drop' }]]]), NOW);
+    expect([...state.ruleset.sources4.values()]).toEqual([...Array(2).fill('goto user_00000000_0000_4000_8000_000000000001'), 'goto global']);
+  });
+
+  it('is planned for ten thousand devices without its cost growing faster than their number', () => {
+    const many = inputs(
+      Array.from({ length: 10_000 }, (_, index) => device(index + 1, index % 100 === 0 ? { allowedSubnets: [`172.16.${index / 100}.0/24` as Cidr] } : {})),
+    );
+    const start = performance.now();
+    const state = desired(many, NOW);
+    plan(state, { link: null, wg: null, missingForwarding: [], ruleset: null, listing: null });
+    expect(performance.now() - start).toBeLessThan(2_000);
+    expect([state.peers.size, state.ruleset.sources4.size]).toEqual([10_000, 10_100]);
+  });
+});
