@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { createFlows } from './accounts/flows.ts';
 import { createSessionStore } from './accounts/session-store.ts';
 import { createSetup } from './accounts/setup.ts';
 import { createSignIn } from './accounts/sign-in.ts';
@@ -29,7 +30,7 @@ import { healthPage } from './pages/health.ts';
 import { CORE_NAV } from './pages/nav.ts';
 import type { NetworkView } from './pages/network-view.ts';
 import { pluginPages } from './pages/plugins.ts';
-import { settingsPages } from './pages/settings.ts';
+import { settingsNav, settingsPages } from './pages/settings.ts';
 import { setupPages } from './pages/setup.ts';
 import { signInPages } from './pages/sign-in.ts';
 import { userPages } from './pages/users.ts';
@@ -86,10 +87,19 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   settings.guard('network', (tx, next) => refuseStrandedAddresses(tx, next as never));
 
   const sessions = createSessionStore(db, clock);
+  const flows = createFlows(db, clock);
   const throttle = createThrottle(db, clock);
   const users = createUsers({ db, audit, events, clock });
   const setup = createSetup({ db, audit, clock, throttle, sections, settings });
-  const signIn = createSignIn({ db, audit, events, clock, throttle, secondFactors: () => host.all(secondFactorSlot) });
+  const signIn = createSignIn({
+    db,
+    audit,
+    events,
+    clock,
+    throttle,
+    secondFactors: () => host.all(secondFactorSlot),
+    secondFactorPolicy: async () => (await settings.read(sections.security)).secondFactor,
+  });
   const devices = createDevices({ db, audit, events, clock, secrets, settings, sections });
 
   const networkStore = createNetworkStore({ db, config, settings, sections, secrets, clock });
@@ -134,6 +144,10 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     events.emit('plugins.changed', {});
   };
 
+  const shownSections = () => [
+    ...Object.values(sections),
+    ...host.statuses().flatMap(({ plugin, state }) => (state.kind === 'running' && plugin.manifest.settings ? [plugin.manifest.settings] : [])),
+  ];
   const live = createLive(events, clock);
   const pageParts = { db, devices, settings, sections, clock, users, audit, setup, signIn, notifications, network, host };
   const coreRoutes: readonly Route[] = [
@@ -143,13 +157,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     ...accountPages({ ...pageParts, panels: () => host.all(accountPanelSlot) }),
     ...dashboardPages(pageParts),
     ...userPages(pageParts),
-    ...settingsPages({
-      settings,
-      sections: () => [
-        ...Object.values(sections),
-        ...host.statuses().flatMap(({ plugin, state }) => (state.kind === 'running' && plugin.manifest.settings ? [plugin.manifest.settings] : [])),
-      ],
-    }),
+    ...settingsPages({ settings, sections: shownSections }),
     ...diagnosticsPages(pageParts),
     ...auditPages(pageParts),
     ...pluginPages({ ...pageParts, isSafeMode: () => isSafeMode, leaveSafeMode }),
@@ -164,11 +172,12 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     clock,
     db,
     sessions,
+    flows,
     network: reconciler,
     isSetupNeeded: setup.isNeeded,
     actorOfToken: (token, ip) => firstAnswer(host.all(bearerSlot), (authenticate) => authenticate(token, ip)),
     routes: () => [...coreRoutes, ...host.parts().flatMap(({ pages }) => pages?.() ?? [])],
-    nav: () => [...CORE_NAV, ...host.parts().flatMap(({ nav }) => nav ?? [])],
+    nav: () => [...CORE_NAV, ...settingsNav(shownSections()), ...host.parts().flatMap(({ nav }) => nav ?? [])],
   });
   events.on('plugins.changed', web.remount);
 
@@ -203,7 +212,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
           id: 'housekeeping',
           everyMs: HOUSEKEEPING_MS,
           deadlineMs: 60_000,
-          run: async () => void (await Promise.all([sessions.removeExpired(), throttle.removeExpired()])),
+          run: async () => void (await Promise.all([sessions.removeExpired(), flows.removeExpired(), throttle.removeExpired()])),
         }),
         clock.after(HEALTHY_AFTER_MS, () => void beginning.markHealthy()),
         () => void beginning.markHealthy(),

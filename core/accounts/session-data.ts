@@ -6,8 +6,18 @@ export interface SessionData {
   method?: string;
   signedInAt?: number;
   secondFactorAt?: number;
-  /** Somebody has proved who they are, and a second factor is still missing. */
-  pending?: { readonly userId: UserId; readonly method: string; readonly since: number };
+  pending?: PendingSignIn;
+  /** Tickets of what plugins hold for this browser, by kind. */
+  tickets?: Readonly<Record<string, string>>;
   /** Shown once on the next page. */
   flash?: { readonly kind: 'success' | 'warning' | 'danger'; readonly message: string };
+}
+
+/** Somebody has proved who they are, and a second factor is still missing. */
+export interface PendingSignIn {
+  readonly userId: UserId;
+  readonly method: string;
+  readonly since: number;
+  /** They have none yet, and must enrol one to go on. */
+  readonly mustEnrol?: true;
 }

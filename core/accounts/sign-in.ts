@@ -1,13 +1,15 @@
 import { eq } from 'drizzle-orm';
 import type { Audit } from '../audit/audit.ts';
-import type { Db } from '../db/open.ts';
+import type { Db, Queries, ReadQueries } from '../db/open.ts';
 import { Unauthenticated } from '../errors.ts';
 import type { EventBus } from '../events/bus.ts';
 import type { UserId } from '../net/inputs.ts';
 import type { Clock } from '../system/clock.ts';
 import { en } from '../text/en.ts';
+import { accountOf, connectIdentity, type IdentityPolicy, type ProvenIdentity } from './identities.ts';
 import { hashPassword, isOutdated, verifyPassword } from './passwords.ts';
-import type { SessionData } from './session-data.ts';
+import type { Actor } from './permissions.ts';
+import type { PendingSignIn, SessionData } from './session-data.ts';
 import { type User, userByEmail, userById } from './store.ts';
 import { users } from './tables.ts';
 import type { Throttle } from './throttle.ts';
@@ -19,20 +21,52 @@ export interface SignInBrowser {
   begin(data: SessionData): Promise<void>;
 }
 
-/** A second factor, as a plugin offers it. */
+/** One enrolled authenticator app, key or the like. */
+export interface FactorMethod {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: Date;
+  readonly lastUsedAt: Date | null;
+}
+
+/** A second factor, as a plugin offers it; the plugin keeps its methods in a table of its own. */
 export interface SecondFactor {
   readonly id: string;
-  /** Whether the user has enrolled one of these. */
-  isEnrolled(userId: UserId): Promise<boolean>;
+  /** `Authenticator app` */
+  readonly label: string;
+  readonly icon: string;
+  /** The page where a sign-in that waits is completed with it. */
+  readonly challengePath: string;
+  /** The page where one is added, also by somebody whose sign-in waits for that (`enrolling`). */
+  readonly enrolPath: string;
+  list(userId: UserId, db?: ReadQueries): Promise<readonly FactorMethod[]>;
+  /** Removes one; core asks, records and tells. Removes nothing that is not the user's. */
+  remove(tx: Queries, userId: UserId, methodId: string): Promise<void>;
 }
+
+/** `second-factor`: go on to /mfa. */
+export type Step = 'complete' | 'second-factor';
+
+/** How much a method proves: a passkey with user verification, or a provider trusted for it, is all factors at once. */
+export type Proof = 'first-factor' | 'all-factors';
 
 export interface SignIn {
   /** Checks email and password, throttled. Throws Unauthenticated or TooManyRequests; says the same for unknown accounts. */
-  withPassword(browser: SignInBrowser, email: string, password: string): Promise<'complete' | 'second-factor'>;
-  /** A method has proved who this is; a second factor is asked for when the user has one. */
-  prove(browser: SignInBrowser, userId: UserId, method: string): Promise<'complete' | 'second-factor'>;
-  /** A second factor was satisfied for the pending sign-in. */
-  satisfy(browser: SignInBrowser, pending: NonNullable<SessionData['pending']>): Promise<void>;
+  withPassword(browser: SignInBrowser, email: string, password: string): Promise<Step>;
+  /** A method has proved who this is; a second factor is asked for when the user has one or must have one. */
+  prove(browser: SignInBrowser, userId: UserId, method: string, proof?: Proof): Promise<Step>;
+  /** A provider has proved who this is. Throws Forbidden, saying why, when no account is theirs. */
+  withIdentity(browser: SignInBrowser, identity: ProvenIdentity, policy: IdentityPolicy, proof?: Proof): Promise<Step>;
+  /** Links a proven identity to the account of whoever is signed in. Throws Conflict when it is another's. */
+  connect(actor: Actor, identity: ProvenIdentity): Promise<void>;
+  /** Counts a try by its account (email, or user id) and address. Throws TooManyRequests. */
+  attempt(account: string, ip: string): Promise<void>;
+  /** The sign-in that waits in this browser. Throws Unauthenticated when none does, or too long. */
+  pendingOf(data: SessionData): PendingSignIn;
+  /** Who may enrol a second factor here: the person signed in, or one whose sign-in waits for it. Throws Unauthenticated. */
+  enrolling(data: SessionData): UserId;
+  /** A second factor was satisfied for the sign-in that waits. */
+  satisfy(browser: SignInBrowser, pending: PendingSignIn): Promise<void>;
 }
 
 interface SignInParts {
@@ -42,11 +76,12 @@ interface SignInParts {
   readonly clock: Clock;
   readonly throttle: Throttle;
   readonly secondFactors: () => readonly SecondFactor[];
+  readonly secondFactorPolicy: () => Promise<'optional' | 'admins' | 'everyone'>;
 }
 
 export const PENDING_FOR_MS = 10 * 60_000;
 
-export function createSignIn({ db, audit, events, clock, throttle, secondFactors }: SignInParts): SignIn {
+export function createSignIn({ db, audit, events, clock, throttle, secondFactors, secondFactorPolicy }: SignInParts): SignIn {
   async function complete(browser: SignInBrowser, user: User, method: string, secondFactorAt?: number): Promise<void> {
     const now = clock.now();
     await db.transaction(async (tx) => {
@@ -64,19 +99,36 @@ export function createSignIn({ db, audit, events, clock, throttle, secondFactors
     return user;
   }
 
-  async function needsSecondFactor(userId: UserId): Promise<boolean> {
-    const enrolled = await Promise.all(secondFactors().map((factor) => factor.isEnrolled(userId)));
-    return enrolled.includes(true);
+  async function hasSecondFactor(userId: UserId): Promise<boolean> {
+    const lists = await Promise.all(secondFactors().map((factor) => factor.list(userId)));
+    return lists.some((methods) => methods.length > 0);
   }
 
-  async function prove(browser: SignInBrowser, userId: UserId, method: string): Promise<'complete' | 'second-factor'> {
+  /** Without any plugin that offers one nobody can enrol: then the policy must not keep the owner out. */
+  async function mustHaveSecondFactor({ role }: User): Promise<boolean> {
+    const policy = await secondFactorPolicy();
+    return secondFactors().length > 0 && (policy === 'everyone' || (policy === 'admins' && role === 'admin'));
+  }
+
+  async function prove(browser: SignInBrowser, userId: UserId, method: string, proof: Proof = 'first-factor'): Promise<Step> {
     const user = await enabledUser(userId);
-    if (await needsSecondFactor(userId)) {
-      await browser.begin({ pending: { userId, method, since: clock.now().getTime() } });
-      return 'second-factor';
+    const since = clock.now().getTime();
+    if (proof === 'all-factors') {
+      await complete(browser, user, method, since);
+      return 'complete';
     }
-    await complete(browser, user, method);
-    return 'complete';
+    const isEnrolled = await hasSecondFactor(userId);
+    if (!isEnrolled && !(await mustHaveSecondFactor(user))) {
+      await complete(browser, user, method);
+      return 'complete';
+    }
+    await browser.begin({ pending: { userId, method, since, ...(isEnrolled ? {} : { mustEnrol: true }) } });
+    return 'second-factor';
+  }
+
+  function pendingOf({ pending }: SessionData): PendingSignIn {
+    if (pending === undefined || clock.now().getTime() - pending.since > PENDING_FOR_MS) throw new Unauthenticated(en.signIn.expired);
+    return pending;
   }
 
   return {
@@ -91,8 +143,24 @@ export function createSignIn({ db, audit, events, clock, throttle, secondFactors
       if (user.passwordHash !== null && isOutdated(user.passwordHash)) await rehash(db, user.id, password);
       return prove(browser, user.id, 'local');
     },
+    async withIdentity(browser, identity, policy, proof) {
+      const user = await db.transaction((tx) => accountOf(tx, identity, policy, { audit, now: clock.now(), ip: browser.ip }));
+      events.emit('user.changed', { userId: user.id });
+      return prove(browser, user.id, identity.provider, proof);
+    },
+    async connect(actor, identity) {
+      await db.transaction((tx) => connectIdentity(tx, actor, identity, { audit, now: clock.now(), ip: actor.ip ?? '' }));
+    },
+    attempt: throttle.attempt,
+    pendingOf,
+    enrolling(data) {
+      if (data.userId !== undefined) return data.userId;
+      const { userId, mustEnrol } = pendingOf(data);
+      if (!mustEnrol) throw new Unauthenticated(en.signIn.expired);
+      return userId;
+    },
     async satisfy(browser, pending) {
-      if (clock.now().getTime() - pending.since > PENDING_FOR_MS) throw new Unauthenticated(en.signIn.expired);
+      pendingOf({ pending });
       await complete(browser, await enabledUser(pending.userId), pending.method, clock.now().getTime());
     },
   };

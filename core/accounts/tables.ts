@@ -60,3 +60,11 @@ export const signInAttempts = sqliteTable('sign_in_attempts', {
   count: whole().notNull(),
   expiresAt: time().notNull(),
 });
+
+/** What a sign-in under way must remember until it comes back, by the SHA-256 of the ticket to get it with. */
+export const signInFlows = sqliteTable('sign_in_flows', {
+  hash: text().primaryKey(),
+  kind: text().notNull(),
+  data: json<unknown>().notNull(),
+  expiresAt: time().notNull(),
+});

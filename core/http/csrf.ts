@@ -7,11 +7,11 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 /**
  * Refuses what another site makes a browser send. Browsers say in Sec-Fetch-Site where a request comes from; over
  * plain http on a LAN they leave it out, and Origin must then name the host asked. With neither header: refused.
- * Bearer APIs are exempt: a browser attaches no token by itself.
+ * Exempt are bearer APIs, as a browser attaches no token by itself, and the few routes that others are meant to send to.
  */
-export function refuseCrossSite(isBearer: (path: string) => boolean): Middleware {
+export function refuseCrossSite(isExempt: (path: string) => boolean): Middleware {
   return async (ctx, next) => {
-    if (!SAFE.has(ctx.method) && !isBearer(ctx.path) && !isSameSite(ctx.get('sec-fetch-site'), ctx.get('origin'), ctx.get('host'))) {
+    if (!SAFE.has(ctx.method) && !isExempt(ctx.path) && !isSameSite(ctx.get('sec-fetch-site'), ctx.get('origin'), ctx.get('host'))) {
       throw new Forbidden(en.errors.crossSite, { detail: { site: ctx.get('sec-fetch-site'), origin: ctx.get('origin') } });
     }
     await next();

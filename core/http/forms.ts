@@ -7,7 +7,8 @@ import type { Reply } from './route.ts';
  * white space, numbers are numbers, and an empty field that may be null is null. Says nothing of what is valid.
  */
 export function readForm(schema: z.ZodObject, form: URLSearchParams, fields: readonly string[] = Object.keys(schema.shape)): Record<string, unknown> {
-  return Object.fromEntries(fields.map((field) => [field, readField(kindOf(schema.shape[field] as z.ZodType), form, field)]));
+  const values = fields.map((field): [string, unknown] => [field, readField(kindOf(schema.shape[field] as z.ZodType), form, field)]);
+  return Object.fromEntries(values.filter(([, value]) => value !== undefined));
 }
 
 /** What kind of input a field wants; the settings pages draw their forms from it too. */
@@ -53,6 +54,8 @@ function readField({ kind, isNullable }: FieldKind, form: URLSearchParams, field
   if (kind === 'flag') return text !== null && text !== 'false' && text !== '';
   if (kind === 'list') return form.getAll(field).flatMap((value) => value.split(/[\s,]+/).filter((item) => item !== ''));
   if (isNullable && (text === null || text.trim() === '')) return null;
+  // A choice that was not offered is left as it is.
+  if (kind === 'choice') return text ?? undefined;
   if (kind === 'number') return text === null || text.trim() === '' ? Number.NaN : Number(text);
   return text ?? '';
 }

@@ -1,5 +1,6 @@
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
+import type { Flows } from '../accounts/flows.ts';
 import { type Actor, authorize } from '../accounts/permissions.ts';
 import { Unauthenticated } from '../errors.ts';
 import type { RequestBody } from './body.ts';
@@ -10,6 +11,8 @@ export interface MountParts {
   readonly renderView: (ctx: Context, template: string, model: object) => string;
   /** Waits, a little, until what a change asked of the kernel has been done. */
   readonly settled: () => Promise<unknown>;
+  readonly flows: Flows;
+  readonly origin: string;
 }
 
 /** One middleware that answers all the routes. A route that names no permission is an error in the program. */
@@ -23,7 +26,7 @@ export function mountRoutes(routes: readonly Route[], parts: MountParts): Middle
 }
 
 async function answer(ctx: Context, route: Route, parts: MountParts): Promise<void> {
-  const request = readRequest(ctx);
+  const request = readRequest(ctx, parts);
   if (isSignInNeeded(ctx, request.actor, route)) {
     ctx.redirect(signInPath(ctx));
     ctx.status = 303;
@@ -46,7 +49,7 @@ function signInPath(ctx: Context): string {
   return path === '/' ? '/login' : `/login?return_to=${encodeURIComponent(path)}`;
 }
 
-function readRequest(ctx: Context): PageRequest {
+function readRequest(ctx: Context, { flows, origin }: MountParts): PageRequest {
   const actor: Actor = ctx.state['actor'];
   if (actor === undefined) throw new Unauthenticated('');
   const { form, json } = ctx.state['body'] as RequestBody;
@@ -59,7 +62,8 @@ function readRequest(ctx: Context): PageRequest {
     headers: ctx.headers,
     url: ctx.url,
     ip: ctx.ip,
-    session: requestSession(ctx),
+    origin,
+    session: requestSession(ctx, flows),
   };
 }
 

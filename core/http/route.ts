@@ -14,6 +14,8 @@ export interface PageRequest {
   /** The path asked for, with its query. */
   readonly url: string;
   readonly ip: string;
+  /** Scheme, host and port of WG_EXTERNAL_URL: the only source of absolute links. */
+  readonly origin: string;
   readonly session: RequestSession;
 }
 
@@ -27,6 +29,10 @@ export interface RequestSession {
   end(): void;
   /** A message for the next page. */
   flash(kind: 'success' | 'warning' | 'danger', message: string): void;
+  /** Keeps something on the server for this browser alone: a state, a challenge. */
+  hold(kind: string, data: unknown, forMs: number): Promise<void>;
+  /** What was held, once; null when there is nothing, or it is too old. */
+  take(kind: string): Promise<unknown>;
 }
 
 export type Reply =
@@ -44,6 +50,8 @@ export interface Route {
   readonly permission: Permission | 'public';
   /** Session cookies for pages; bearer tokens alone for APIs, so that no other site can use them. */
   readonly auth?: 'session' | 'bearer';
+  /** Other sites may make a browser send this, as an identity provider does with its answer (then no cookie comes with it). */
+  readonly isOpenToOtherSites?: true;
   handle(request: PageRequest): Promise<Reply> | Reply;
 }
 
@@ -53,7 +61,8 @@ export interface NavItem {
   readonly path: string;
   readonly icon: string;
   readonly permission: Permission;
-  readonly group: 'own' | 'admin';
+  /** `settings`: a tab of the settings pages. */
+  readonly group: 'own' | 'admin' | 'settings';
 }
 
 /** A page: an Eta template and its view model. */

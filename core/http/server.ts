@@ -18,6 +18,8 @@ export interface HttpParts {
   readonly assets: Middleware;
   /** Paths that take bearer tokens and never cookies. */
   readonly isApi: (path: string) => boolean;
+  /** Paths that other sites may make a browser post to. */
+  readonly isOpenToOtherSites: (path: string) => boolean;
   readonly actorOfSession: (ctx: Context) => Promise<Actor | null>;
   readonly actorOfToken: (token: string, ip: string) => Promise<Actor | null>;
   /** Where everybody must go first, or null: the set-up page of a box without an administrator. */
@@ -44,7 +46,7 @@ export function createHttp(parts: HttpParts): Koa {
   app.use(parts.assets);
   app.use(compress({ threshold: 1024, filter: (type) => type !== 'text/event-stream' && /text|json|javascript|xml/.test(type), br: { params: {} } }));
   app.use(answerErrors(log, isApi, parts.renderError));
-  app.use(refuseCrossSite(isApi));
+  app.use(refuseCrossSite((path) => isApi(path) || parts.isOpenToOtherSites(path)));
   app.use(trustOwnCookies(isHttps));
   app.use(skipFor(isApi, sessionMiddleware(app, parts.sessions, isHttps)));
   app.use(authenticate(parts));

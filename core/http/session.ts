@@ -1,6 +1,7 @@
 import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import { createSession } from 'koa-session';
+import type { Flows } from '../accounts/flows.ts';
 import type { SessionData } from '../accounts/session-data.ts';
 import { SESSION_IDLE_MS, type SessionStore } from '../accounts/session-store.ts';
 import { hashToken, randomToken } from '../system/secrets.ts';
@@ -43,7 +44,7 @@ function visitorOf(ctx: Context) {
 }
 
 /** What pages may do with the session of this request. */
-export function requestSession(ctx: Context): RequestSession {
+export function requestSession(ctx: Context, flows: Flows): RequestSession {
   const session = () => ctx['session'] as (SessionData & { regenerate(): Promise<void> }) | null;
   return {
     data: session() ?? {},
@@ -57,6 +58,16 @@ export function requestSession(ctx: Context): RequestSession {
     },
     flash(kind, message) {
       Object.assign(session() ?? {}, { flash: { kind, message } });
+    },
+    async hold(kind, data, forMs) {
+      const ticket = await flows.hold(kind, data, forMs);
+      Object.assign(session() ?? {}, { tickets: { ...session()?.tickets, [kind]: ticket } });
+    },
+    async take(kind) {
+      const { [kind]: ticket, ...others } = session()?.tickets ?? {};
+      if (ticket === undefined) return null;
+      Object.assign(session() ?? {}, { tickets: others });
+      return flows.take(kind, ticket);
     },
   };
 }

@@ -13,6 +13,7 @@ export interface Shell {
   readonly path: string;
   readonly ownNav: readonly ShownNavItem[];
   readonly adminNav: readonly ShownNavItem[];
+  readonly settingsNav: readonly ShownNavItem[];
   readonly flash: SessionData['flash'] | undefined;
   readonly network: NetworkStatus;
   readonly theme: Theme;
@@ -41,14 +42,15 @@ interface ShellParts {
 
 export function createShell({ nav, ...parts }: ShellParts): Shell {
   const { actor, path } = parts;
-  const current = nav.filter((item) => isBelow(path, item.path)).sort((a, b) => b.path.length - a.path.length)[0];
-  const visible = nav.filter((item) => allows(actor, item.permission)).map((item) => ({ ...item, isCurrent: item === current }));
+  const isCurrent = (item: NavItem) => !nav.some((other) => other.path.length > item.path.length && isSameMenu(other, item) && isBelow(path, other.path));
+  const visible = nav.filter((item) => allows(actor, item.permission)).map((item) => ({ ...item, isCurrent: isBelow(path, item.path) && isCurrent(item) }));
   return {
     ...parts,
     t: en,
     isAdmin: actor.role === 'admin',
     ownNav: visible.filter((item) => item.group === 'own'),
     adminNav: visible.filter((item) => item.group === 'admin'),
+    settingsNav: visible.filter((item) => item.group === 'settings'),
     time: (moment) => moment?.toISOString().replace('T', ' ').slice(0, 16).concat(' UTC') ?? '',
     bytes: formatBytes,
     can: (permission) => allows(actor, permission),
@@ -61,6 +63,11 @@ export function formatBytes(count: number): string {
   const power = count < 1 ? 0 : Math.min(Math.floor(Math.log2(count) / 10), units.length - 1);
   const value = count / 2 ** (10 * power);
   return `${value < 10 && power > 0 ? value.toFixed(1) : Math.round(value)} ${units[power]}`;
+}
+
+/** The tabs of the settings stand beside the sidebar. */
+function isSameMenu(one: NavItem, other: NavItem): boolean {
+  return (one.group === 'settings') === (other.group === 'settings');
 }
 
 function isBelow(path: string, root: string): boolean {

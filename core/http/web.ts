@@ -1,5 +1,6 @@
 import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
+import type { Flows } from '../accounts/flows.ts';
 import { type Actor, nobody } from '../accounts/permissions.ts';
 import type { SessionData } from '../accounts/session-data.ts';
 import type { SessionStore } from '../accounts/session-store.ts';
@@ -24,6 +25,7 @@ interface WebParts {
   readonly clock: Clock;
   readonly db: Db;
   readonly sessions: SessionStore;
+  readonly flows: Flows;
   readonly network: Pick<Reconciler, 'status' | 'request'>;
   readonly isSetupNeeded: () => Promise<boolean>;
   readonly actorOfToken: (token: string, ip: string) => Promise<Actor | null>;
@@ -46,8 +48,14 @@ export async function createWeb(parts: WebParts): Promise<Web> {
   const { db, network, clock } = parts;
   const assets = loadAssets(parts.paths.assets);
   const render = await loadTemplates(parts.paths.views);
-  const mountParts = { renderView: (ctx: Context, template: string, model: object) => render(template, { ...shellFor(ctx), ...model }), settled: settle };
+  const mountParts = {
+    renderView: (ctx: Context, template: string, model: object) => render(template, { ...shellFor(ctx), ...model }),
+    settled: settle,
+    flows: parts.flows,
+    origin: parts.config.externalUrl,
+  };
   let router: Middleware = mountRoutes([], mountParts);
+  let openPaths: readonly RegExp[] = [];
   let hasBeenSetUp = false;
 
   function shellFor(ctx: Context): Shell {
@@ -89,6 +97,7 @@ export async function createWeb(parts: WebParts): Promise<Web> {
     ...parts,
     assets: assets.serve,
     isApi: (path) => path.startsWith('/api/') || path.startsWith('/v0/'),
+    isOpenToOtherSites: (path) => openPaths.some((pattern) => pattern.test(path)),
     actorOfSession,
     gate,
     renderError: async (ctx, error) => render('core/error', { ...shellFor(ctx), ...error }),
@@ -97,7 +106,10 @@ export async function createWeb(parts: WebParts): Promise<Web> {
   return {
     http,
     remount() {
-      router = mountRoutes(parts.routes(), mountParts);
+      const routes = parts.routes();
+      router = mountRoutes(routes, mountParts);
+      // Not by the router's own matching: it comes after the check.
+      openPaths = routes.filter((route) => route.isOpenToOtherSites).map(({ path }) => new RegExp(`^${path.replace(/:[a-zA-Z]+/g, '[^/]+')}$`));
     },
   };
 }

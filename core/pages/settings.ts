@@ -2,18 +2,23 @@ import type { z } from 'zod';
 import { NotFound } from '../errors.ts';
 import { type FormField, type FormState, field, otherErrors } from '../http/fields.ts';
 import { kindOf, orShowAgain, readForm } from '../http/forms.ts';
-import { type Reply, type Route, redirect, view } from '../http/route.ts';
+import { type NavItem, type Reply, type Route, redirect, view } from '../http/route.ts';
 import type { Section } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
 import { en } from '../text/en.ts';
+
+const ROOT = '/admin/settings';
+
+/** A tab for each section. */
+export function settingsNav(sections: readonly Section[]): readonly NavItem[] {
+  return sections.map(({ id, text }) => ({ label: text.title, path: `${ROOT}/${id}`, icon: 'settings', permission: 'settings.manage', group: 'settings' }));
+}
 
 interface SettingsPageParts {
   readonly settings: Settings;
   /** Core's sections and those of running plugins. */
   readonly sections: () => readonly Section[];
 }
-
-const ROOT = '/admin/settings';
 
 /** One page a section, drawn from the section's schema. */
 export function settingsPages({ settings, sections }: SettingsPageParts): readonly Route[] {
@@ -25,12 +30,10 @@ export function settingsPages({ settings, sections }: SettingsPageParts): readon
 
   function show(section: Section, state: FormState): Reply {
     const fields = Object.entries(section.schema.shape).map(([name, schema]) => fieldOf(section, state, name, schema as z.ZodType));
-    const tabs = sections().map(({ id, text }) => ({ path: `${ROOT}/${id}`, title: text.title, isCurrent: id === section.id }));
     return view('core/settings', {
       title: section.text.title,
       lead: section.text.lead,
       action: `${ROOT}/${section.id}`,
-      tabs,
       fields,
       problems: otherErrors(state.errors, fields),
     });

@@ -50,7 +50,7 @@ export interface Host {
   readonly clock: Clock;
   readonly secrets: Secrets;
   readonly events: EventBus;
-  readonly signIn: Pick<SignIn, 'prove' | 'satisfy'>;
+  readonly signIn: Omit<SignIn, 'withPassword'>;
   /** Asks for the desired state to be computed and applied; resolves when it has been, or failed. */
   reconcile(): Promise<void>;
   /** Everything that running plugins have put into the slot, in their order. */

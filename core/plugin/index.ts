@@ -1,9 +1,12 @@
 // `#core`: all that a plugin may use of core. The one barrel there is.
+export type { IdentityPolicy, ProvenIdentity } from '../accounts/identities.ts';
 export { type Actor, allows, authorize, type Permission } from '../accounts/permissions.ts';
-export { userById } from '../accounts/store.ts';
+export type { PendingSignIn } from '../accounts/session-data.ts';
+export type { FactorMethod, SecondFactor, Step } from '../accounts/sign-in.ts';
+export { userByEmail, userById } from '../accounts/store.ts';
 export { users } from '../accounts/tables.ts';
 export * from '../db/columns.ts';
-export type { Db, Queries } from '../db/open.ts';
+export type { Db, Queries, ReadQueries } from '../db/open.ts';
 export { Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated } from '../errors.ts';
 export { field, otherErrors } from '../http/fields.ts';
 export { orShowAgain, readForm } from '../http/forms.ts';

@@ -138,6 +138,13 @@ export const en = {
     mfaChoose: 'Confirm that it is you.',
     expired: 'Your sign-in took too long. Please start again.',
   },
+  identities: {
+    noEmail: 'The provider did not say which email address is yours.',
+    unverified: (email: string) => `The provider has not verified that ${email} is yours.`,
+    adminNotLinked: 'An administrator has this email address. Sign in here first, and connect the provider on your account page.',
+    noAccount: (email: string) => `There is no account for ${email} here. Ask an administrator.`,
+    ofAnother: 'This identity belongs to another account.',
+  },
   setup: {
     title: 'Set up this box',
     lead: 'Make the first administrator. The code stands on the console of the box and in its log.',
@@ -279,7 +286,9 @@ export const en = {
         },
         allowSelfService: { label: 'Users manage their own devices', help: 'Off: only administrators add, edit and delete devices.' },
         allowOverrides: { label: 'Users may change the configuration of their devices', help: 'Endpoint, DNS, allowed IPs, MTU and keepalive.' },
+        secondFactor: { label: 'Second factor', help: 'Who must have one; whoever has none yet adds it at the next sign-in.' },
       },
+      choices: { secondFactor: { optional: 'Optional', admins: 'Required for administrators', everyone: 'Required for everyone' } },
     },
     network: {
       title: 'Network',
