@@ -17,9 +17,12 @@ import { type Route, stream } from './http/route.ts';
 import { createWeb } from './http/web.ts';
 import { createJobs, type Job } from './jobs/jobs.ts';
 import { whyNoDataPlane } from './net/capability.ts';
+import { confirmNetwork, takeBackNetwork } from './net/confirm-network.ts';
 import { createKernel } from './net/kernel.ts';
+import { createProvisional } from './net/provisional.ts';
 import { createIdleReconciler, createReconciler } from './net/reconcile.ts';
 import { createNetworkStore } from './net/store.ts';
+import { createNetworkMap } from './net/topology.ts';
 import { createNotifications } from './notifications/notifications.ts';
 import { accountPages } from './pages/account.ts';
 import { auditPages } from './pages/audit.ts';
@@ -27,9 +30,10 @@ import { dashboardPages } from './pages/dashboard.ts';
 import { devicePages } from './pages/devices.ts';
 import { diagnosticsPages } from './pages/diagnostics.ts';
 import { healthPage } from './pages/health.ts';
-import { CORE_NAV } from './pages/nav.ts';
+import { CORE_NAV, UPKEEP_NAV } from './pages/nav.ts';
 import type { NetworkView } from './pages/network-view.ts';
 import { pluginPages } from './pages/plugins.ts';
+import { provisionalPages } from './pages/provisional.ts';
 import { settingsNav, settingsPages } from './pages/settings.ts';
 import { setupPages } from './pages/setup.ts';
 import { signInPages } from './pages/sign-in.ts';
@@ -46,6 +50,7 @@ import type { Log } from './system/log.ts';
 import type { Paths } from './system/paths.ts';
 import type { Run, Watch } from './system/run.ts';
 import { createSecrets, readOrCreateKeyFile } from './system/secrets.ts';
+import { en } from './text/en.ts';
 
 export interface AppParts {
   readonly config: Config;
@@ -103,11 +108,30 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   const devices = createDevices({ db, audit, events, clock, secrets, settings, sections });
 
   const networkStore = createNetworkStore({ db, config, settings, sections, secrets, clock });
+  const networkMap = createNetworkMap(db, settings, sections, clock);
+  const provisional = createProvisional({
+    db,
+    audit,
+    clock,
+    revert: async (tx, owner, undo) => (owner === 'network' ? takeBackNetwork(tx, settings, undo) : host.revert(owner, tx, undo)),
+    async onUndone(title, isByTime) {
+      settings.forget();
+      events.emit('settings.changed', { section: 'network' });
+      if (isByTime) await notifications.raise('warning', 'network', en.provisional.notConfirmed(title));
+    },
+  });
+  settings.guard('network', confirmNetwork(provisional));
   const states = createPluginStates(db, clock);
   const host = createPluginHost({
     plugins,
     states,
-    services: { settings, db, audit, log, clock, secrets, events, signIn, reconcile: async () => void (await reconciler.request()) },
+    services: { settings, db, audit, log, clock, secrets, events, signIn },
+    networkFor: (id) => ({
+      ...networkMap,
+      reconcile: async (keys) => void (await reconciler.request(keys)),
+      provisionally: (tx, actor, title, undo) => provisional.begin(tx, actor, { owner: id, title, undo }),
+      refuseWhileWaiting: (tx) => provisional.refuseWhileWaiting(tx, id),
+    }),
     jobs,
     network: networkStore,
     migrate: (owner) => migrate(db.writer, paths.migrations, owner),
@@ -117,7 +141,10 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   const whyOff = await whyNoDataPlane(config.dataPlane, run);
   const load = async () => networkStore.load(await host.fragments());
   const onChange = () => events.emit('network.changed', {});
-  const reconciler = whyOff === null ? createReconciler({ load, kernel: createKernel(run, log), watch, clock, log, onChange }) : createIdleReconciler(whyOff);
+  const reconciler =
+    whyOff === null
+      ? createReconciler({ load, loadFragments: host.fragments, kernel: createKernel(run, log), watch, clock, log, onChange })
+      : createIdleReconciler(whyOff);
   for (const name of NETWORK_EVENTS) events.on(name, () => void reconciler.request());
   events.on('network.changed', async () => {
     const status = reconciler.status();
@@ -159,6 +186,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     ...userPages(pageParts),
     ...settingsPages({ settings, sections: shownSections }),
     ...diagnosticsPages(pageParts),
+    ...provisionalPages({ provisional }),
     ...auditPages(pageParts),
     ...pluginPages({ ...pageParts, isSafeMode: () => isSafeMode, leaveSafeMode }),
     healthPage({ db, network, host, jobs, isSafeMode: () => isSafeMode }),
@@ -173,11 +201,12 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     db,
     sessions,
     flows,
+    provisional: provisional.waiting,
     network: reconciler,
     isSetupNeeded: setup.isNeeded,
     actorOfToken: (token, ip) => firstAnswer(host.all(bearerSlot), (authenticate) => authenticate(token, ip)),
     routes: () => [...coreRoutes, ...host.parts().flatMap(({ pages }) => pages?.() ?? [])],
-    nav: () => [...CORE_NAV, ...settingsNav(shownSections()), ...host.parts().flatMap(({ nav }) => nav ?? [])],
+    nav: () => [...CORE_NAV, ...settingsNav(shownSections()), ...host.parts().flatMap(({ nav }) => nav ?? []), ...UPKEEP_NAV],
   });
   events.on('plugins.changed', web.remount);
 
@@ -204,6 +233,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
       if (isSafeMode) log.error('the last three starts did not become healthy: safe mode, no plugin is loaded');
       await host.startAll(isSafeMode);
       web.remount();
+      await provisional.start();
       await reconciler.start();
       stops = [
         jobs.start(statsJob({ db, events, peers: network.peers })),
@@ -222,6 +252,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     async stop(): Promise<void> {
       for (const stop of stops) stop();
       live.closeAll();
+      provisional.stop();
       reconciler.stop();
       await host.stopAll();
       await db.transaction(async () => {});

@@ -47,6 +47,10 @@ program
   .action(async (file: string) => (await import('./commands/backup.ts')).restoreFrom(file));
 
 try {
+  // Plugins bring much with them: they are loaded only for a command that is not one of the above.
+  const asked = process.argv[2];
+  if (asked === undefined || !program.commands.some((command) => command.name() === asked))
+    (await import('./commands/plugin-commands.ts')).addPluginCommands(program);
   await program.parseAsync();
 } catch (error) {
   process.stderr.write(`wiregui: ${messageOf(error)}\n`);

@@ -66,6 +66,13 @@ export const cidr = z.string().transform((text, ctx): Cidr => {
   return parsed ?? ('' as Cidr);
 });
 
+/** One IP address, in canonical form. */
+export const address = z.string().transform((text, ctx): string => {
+  const parsed = parseAddress(text.trim());
+  if (parsed === null) ctx.addIssue({ code: 'custom', message: en.validation.ipAddress(printable(text)) });
+  return parsed ?? '';
+});
+
 const HOST_NAME = /^(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/;
 
 /** An IP address in canonical form, or a host name (RFC 1123). */

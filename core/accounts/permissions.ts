@@ -13,6 +13,8 @@ export interface Actor {
   readonly role: Role | 'system' | 'nobody';
   readonly via: Via;
   readonly ip: string | null;
+  /** Where on this box their connection came in. */
+  readonly arrivedAt?: { readonly address: string; readonly port: number };
 }
 
 /** A name such as `users.manage`; plugins add theirs. */

@@ -65,6 +65,16 @@ export async function otherSubnets(db: ReadQueries, exceptId: string | null) {
   return rows.filter((row) => row.id !== exceptId);
 }
 
+/** Devices that have networks behind them, in the order of their ids. */
+export async function devicesWithSubnets(db: ReadQueries): Promise<readonly OwnedDevice[]> {
+  return owned(db).where(sql`${devices.allowedSubnets} <> '[]'`).orderBy(asc(devices.id));
+}
+
+export async function deviceByAddress(db: ReadQueries, address: string): Promise<OwnedDevice | null> {
+  const [device] = await owned(db).where(or(eq(devices.ipv4, address), eq(devices.ipv6, address)));
+  return device ?? null;
+}
+
 export async function countDevices(db: ReadQueries, userId?: string): Promise<number> {
   const [row] = await db
     .select({ total: count() })

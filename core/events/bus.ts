@@ -9,6 +9,7 @@ export interface Events {
   'user.signed-in': { readonly userId: UserId; readonly method: string };
   'device.changed': { readonly deviceId: DeviceId; readonly userId: UserId };
   'device.deleted': { readonly deviceId: DeviceId; readonly userId: UserId };
+  'rules.changed': { readonly ruleId: string | null; readonly userId: UserId | null };
   'session.ended': { readonly userId: UserId };
   'settings.changed': { readonly section: string };
   'notification.raised': { readonly id: string };

@@ -16,6 +16,8 @@ export interface Shell {
   readonly settingsNav: readonly ShownNavItem[];
   readonly flash: SessionData['flash'] | undefined;
   readonly network: NetworkStatus;
+  /** A change that waits to be confirmed. */
+  readonly provisional: { readonly id: string; readonly title: string; readonly expiresAt: Date } | null;
   readonly theme: Theme;
   /** htmx asked for a part of the page: no layout around it. */
   readonly isFragment: boolean;
@@ -35,6 +37,7 @@ interface ShellParts {
   readonly nav: readonly NavItem[];
   readonly flash: SessionData['flash'] | undefined;
   readonly network: NetworkStatus;
+  readonly provisional: Shell['provisional'];
   readonly theme: Theme;
   readonly isFragment: boolean;
   readonly asset: (name: string) => string;

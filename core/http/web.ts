@@ -27,6 +27,7 @@ interface WebParts {
   readonly sessions: SessionStore;
   readonly flows: Flows;
   readonly network: Pick<Reconciler, 'status' | 'request'>;
+  readonly provisional: () => Shell['provisional'];
   readonly isSetupNeeded: () => Promise<boolean>;
   readonly actorOfToken: (token: string, ip: string) => Promise<Actor | null>;
   /** As they are now; asked for at each `remount`. */
@@ -65,6 +66,7 @@ export async function createWeb(parts: WebParts): Promise<Web> {
       nav: parts.nav(),
       flash: takeFlash(ctx),
       network: network.status(),
+      provisional: parts.provisional(),
       theme: ctx.state['theme'] ?? 'auto',
       isFragment: ctx.get('hx-request') === 'true' && ctx.get('hx-boosted') !== 'true',
       asset: assets.url,
@@ -76,7 +78,9 @@ export async function createWeb(parts: WebParts): Promise<Web> {
     const user = userId === undefined ? null : await userById(db, userId);
     if (user === null || user.disabledAt !== null) return null;
     ctx.state['theme'] = user.theme;
-    return { userId: user.id, name: user.email, role: user.role, via: 'page', ip: ctx.ip };
+    const { localAddress = '', localPort = 0 } = ctx.req.socket;
+    const arrivedAt = { address: localAddress.replace(/^::ffff:/, ''), port: localPort };
+    return { userId: user.id, name: user.email, role: user.role, via: 'page', ip: ctx.ip, arrivedAt };
   }
 
   /** Until there is an administrator every page leads to the set-up. */

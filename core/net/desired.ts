@@ -1,8 +1,8 @@
 import { hostAt, prefixOf } from './cidr.ts';
 import { entitlementOf } from './entitlement.ts';
-import type { Cidr, DeviceInput, NetworkInputs, PresharedKey, PrivateKey, PublicKey } from './inputs.ts';
+import type { Cidr, DeviceInput, FragmentKey, Fragments, NetworkInputs, PresharedKey, PrivateKey, PublicKey } from './inputs.ts';
 import { forwardingFor } from './ip.ts';
-import { buildRuleset, type Ruleset } from './ruleset.ts';
+import { buildRuleset, type Ruleset, replaceFragments, type Source } from './ruleset.ts';
 import { assignSubnets, hostNetworks } from './subnets.ts';
 
 export interface DesiredPeer {
@@ -26,8 +26,15 @@ export interface DesiredState {
   /** Networks behind devices. */
   readonly routes: readonly Cidr[];
   readonly ruleset: Ruleset;
+  /** Whose packets come from which networks. */
+  readonly sources: readonly Source[];
   /** When this state stops being right by itself: the next device or VPN session to run out. */
   readonly nextChangeAt: Date | null;
+}
+
+/** The same state with other rules for some; the cost is that of these, however many users there are. */
+export function withFragments(state: DesiredState, keys: readonly FragmentKey[], fragments: Fragments): DesiredState {
+  return { ...state, ruleset: replaceFragments(state.ruleset, state.sources, keys, fragments) };
 }
 
 /** What interface, routes and nftables should be; pure. Only entitled devices appear anywhere. */
@@ -42,16 +49,15 @@ export function desired(inputs: NetworkInputs, now: Date): DesiredState {
   }
   const routed = assignSubnets(inputs.interface, entitled);
   const peers = entitled.map((device) => ({ ...device, allowedIps: [...hostNetworks(device), ...(routed.get(device) ?? [])] }));
+  const sources = peers.map(({ userId, allowedIps }) => ({ userId, networks: allowedIps }));
   const addresses = gatewayAddresses(inputs);
   return {
     interface: { ...pick(inputs.interface), addresses },
     forwarding: forwardingFor(addresses),
     peers: new Map(peers.map(({ publicKey, presharedKey, allowedIps }) => [publicKey, { publicKey, presharedKey, allowedIps }])),
     routes: [...routed.values()].flat().sort(),
-    ruleset: buildRuleset(
-      inputs,
-      peers.map(({ userId, allowedIps }) => ({ userId, networks: allowedIps })),
-    ),
+    ruleset: buildRuleset(inputs, sources),
+    sources,
     nextChangeAt,
   };
 }

@@ -28,7 +28,7 @@ export interface DriftWatch {
   start(): void;
   stop(): void;
   records(): readonly DriftRecord[];
-  readonly table: Pick<TableWatch, 'look'>;
+  readonly table: Pick<TableWatch, 'look' | 'isSuspect'>;
   /** Compares what was observed with what we left behind, and records what somebody else has done. */
   judge(state: DesiredState, observed: Pick<Observed, 'link' | 'wg' | 'missingForwarding'>): void;
   /** What we leave behind now. */

@@ -35,6 +35,8 @@ function marksIn(listing: string): readonly string[] {
 }
 
 function markOf(listing: string, { chains, sources4, sources6 }: Ruleset): string {
-  const text = JSON.stringify([digestOf(listing), [...chains], [...sources4], [...sources6]]);
+  // In what order the parts came is no matter.
+  const parts = [chains, sources4, sources6].map((map) => [...map].sort(([a], [b]) => (a < b ? -1 : 1)));
+  const text = JSON.stringify([digestOf(listing), ...parts]);
   return `applied_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
 }

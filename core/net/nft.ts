@@ -46,7 +46,7 @@ export function replaceBatch(next: Ruleset, listing: string | null): string {
 
 /** The batch from one ruleset to the next, touching only chains and elements that differ; empty when none do. */
 export function changeBatch(previous: Ruleset, next: Ruleset): string {
-  const changed = [...next.chains].filter(([chain, rules]) => previous.chains.get(chain)?.join('\n') !== rules.join('\n'));
+  const changed = [...next.chains].filter(([chain, rules]) => !isSame(previous.chains.get(chain), rules));
   const added = changed.filter(([chain]) => !previous.chains.has(chain));
   const gone = [...previous.chains.keys()].filter((chain) => !next.chains.has(chain));
   return lines([
@@ -58,9 +58,13 @@ export function changeBatch(previous: Ruleset, next: Ruleset): string {
   ]);
 }
 
+function isSame(one: readonly string[] | undefined, other: readonly string[]): boolean {
+  return one === other || one?.join('\n') === other.join('\n');
+}
+
 /** Elements of `one` that `other` has not, or with another verdict. */
 function differing<K>(one: ReadonlyMap<K, string>, other: ReadonlyMap<K, string>): readonly (readonly [K, string])[] {
-  return [...one].filter(([key, verdict]) => other.get(key) !== verdict);
+  return one === other ? [] : [...one].filter(([key, verdict]) => other.get(key) !== verdict);
 }
 
 function declareChain(chain: string): string {

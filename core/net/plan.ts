@@ -44,6 +44,12 @@ export function plan(desired: DesiredState, observed: Observed): readonly Step[]
   ];
 }
 
+/** The steps from one ruleset that is known to be in force to another, when nothing else differs. */
+export function planRules(desired: DesiredState, ruleset: Ruleset): readonly Step[] {
+  const observed = { ruleset, listing: null };
+  return [...planRuleset(desired, observed), ...planFlows(desired, observed)];
+}
+
 function planInterface({ interface: wanted, forwarding }: DesiredState, { link, wg, missingForwarding }: Observed): readonly Step[] {
   const addresses = link?.addresses ?? [];
   const steps: Step[] = [];
@@ -58,7 +64,7 @@ function planInterface({ interface: wanted, forwarding }: DesiredState, { link, 
   return steps;
 }
 
-function planRuleset(desired: DesiredState, { ruleset, listing }: Observed): readonly Step[] {
+function planRuleset(desired: DesiredState, { ruleset, listing }: Pick<Observed, 'ruleset' | 'listing'>): readonly Step[] {
   const batch = ruleset === null ? replaceBatch(desired.ruleset, listing) : changeBatch(ruleset, desired.ruleset);
   return batch === '' ? [] : [{ kind: 'apply-ruleset', batch }];
 }
@@ -91,11 +97,12 @@ const SEPARATE_FLOWS = 32;
  * Flows of sources whose rules became tighter: answers pass by connection state, so an open flow would go on.
  * The flows of a source that is gone are forgotten too, lest the next device with its address inherit them.
  */
-function planFlows({ ruleset: next, interface: { addresses }, routes }: DesiredState, { ruleset: previous }: Observed): readonly Step[] {
+function planFlows({ ruleset: next, interface: { addresses }, routes }: DesiredState, { ruleset: previous }: Pick<Observed, 'ruleset'>): readonly Step[] {
   const whole = [...addresses.map((address) => parseCidr(address)).filter((network) => network !== null), ...routes];
   // Nobody knows what has been let through until now.
   if (previous === null) return whole.length > 0 ? [{ kind: 'forget-flows', networks: whole }] : [];
   const tightened = new Set([...previous.chains].filter(([chain, rules]) => isTighter(rules, next.chains.get(chain) ?? [])).map(([chain]) => chain));
+  if (tightened.size === 0 && previous.sources4 === next.sources4 && previous.sources6 === next.sources6) return [];
   const isEverybodys = ['global', 'from_peers', 'to_peers'].some((chain) => tightened.has(chain));
   const affected = [previous.sources4, previous.sources6].flatMap((map) =>
     [...map].filter(([network, verdict]) => isAffected(network, verdict)).map(([network]) => network),
@@ -114,6 +121,7 @@ function planFlows({ ruleset: next, interface: { addresses }, routes }: DesiredS
 
 /** Unless all that came accepts and all that went dropped. */
 function isTighter(before: readonly string[], after: readonly string[]): boolean {
+  if (before === after) return false;
   const added = after.filter((rule) => !before.includes(rule));
   const removed = before.filter((rule) => !after.includes(rule));
   const isReordered = added.length === 0 && removed.length === 0 && before.join('\n') !== after.join('\n');

@@ -2,11 +2,11 @@ import { ApplyFailed, messageOf } from '../errors.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import type { Watch } from '../system/run.ts';
-import { type DesiredState, desired } from './desired.ts';
+import { type DesiredState, desired, withFragments } from './desired.ts';
 import { createDriftWatch, type DriftRecord } from './drift.ts';
-import type { NetworkInputs, PublicKey } from './inputs.ts';
+import type { FragmentKey, Fragments, NetworkInputs, PublicKey } from './inputs.ts';
 import type { Kernel } from './kernel.ts';
-import { plan, type Step } from './plan.ts';
+import { plan, planRules, type Step } from './plan.ts';
 import type { Ruleset } from './ruleset.ts';
 import type { ObservedPeer } from './wg.ts';
 
@@ -21,8 +21,11 @@ export interface Reconciler {
   start(): Promise<void>;
   /** Stops watching; the kernel stays as it is. */
   stop(): void;
-  /** Something the desired state depends on has changed; resolves when a pass that began after this is through. */
-  request(): Promise<NetworkStatus>;
+  /**
+   * Something the desired state depends on has changed, or nothing but the rules under these keys; resolves when a pass
+   * that began after this is through.
+   */
+  request(keys?: readonly FragmentKey[]): Promise<NetworkStatus>;
   status(): NetworkStatus;
   /** Foreign changes that were put back, newest first. */
   drift(): readonly DriftRecord[];
@@ -32,6 +35,8 @@ export interface Reconciler {
 
 interface ReconcilerParts {
   readonly load: () => Promise<NetworkInputs>;
+  /** The rules under these keys. */
+  readonly loadFragments: (keys: readonly FragmentKey[]) => Promise<Fragments>;
   readonly kernel: Kernel;
   readonly watch: Watch;
   readonly clock: Clock;
@@ -45,10 +50,14 @@ const RETRY_LONGEST_MS = 60_000;
 
 /** Makes the kernel agree with the database: one pass at a time; requests during a pass share the next one. */
 export function createReconciler(parts: ReconcilerParts): Reconciler {
-  const { load, kernel, clock, log, onChange } = parts;
+  const { load, loadFragments, kernel, clock, log, onChange } = parts;
   let status: NetworkStatus = { kind: 'pending' };
   /** What our table holds by our own doing; null when that is not known. */
   let applied: Ruleset | null = null;
+  /** The state that the last pass brought about; null when it failed. */
+  let reached: DesiredState | null = null;
+  /** What the next pass must look at: everything, or the rules under these keys. */
+  let dirty: 'all' | Set<FragmentKey> = new Set();
   let name = '';
   let nextChangeAt: Date | null = null;
   let current: Promise<NetworkStatus> | null = null;
@@ -59,7 +68,9 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
 
   const drift = createDriftWatch({ ...parts, isBusy: () => current !== null, request });
 
-  function request(): Promise<NetworkStatus> {
+  function request(keys?: readonly FragmentKey[]): Promise<NetworkStatus> {
+    if (keys === undefined || dirty === 'all') dirty = 'all';
+    else for (const key of keys) dirty.add(key);
     if (next) return next;
     if (!current) return begin();
     next = current.then(begin, begin);
@@ -68,7 +79,9 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
 
   function begin(): Promise<NetworkStatus> {
     next = null;
-    current = pass().finally(() => {
+    const asked = dirty;
+    dirty = new Set();
+    current = pass(asked).finally(() => {
       current = null;
     });
     return current;
@@ -81,19 +94,17 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     return changed;
   }
 
-  async function pass(): Promise<NetworkStatus> {
+  async function pass(asked: 'all' | ReadonlySet<FragmentKey>): Promise<NetworkStatus> {
     cancelWake();
     if (isStopped) return status;
     try {
-      const inputs = await load();
-      name = inputs.interface.name;
-      const state = desired(inputs, clock.now());
-      nextChangeAt = state.nextChangeAt;
-      await bring(state);
+      if (asked !== 'all' && reached !== null && applied !== null && !drift.table.isSuspect()) await bringRules(reached, applied, [...asked]);
+      else await bringAll();
       retryMs = RETRY_FIRST_MS;
       wakeIn(Number.POSITIVE_INFINITY);
       return setStatus({ kind: 'applied', at: clock.now() });
     } catch (error) {
+      reached = null;
       log.error({ error: messageOf(error), retryMs }, 'network could not be brought to its desired state');
       wakeIn(retryMs);
       retryMs = Math.min(retryMs * 2, RETRY_LONGEST_MS);
@@ -101,17 +112,33 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     }
   }
 
-  async function bring(state: DesiredState): Promise<void> {
+  async function bringAll(): Promise<void> {
+    const inputs = await load();
+    name = inputs.interface.name;
+    const state = desired(inputs, clock.now());
+    nextChangeAt = state.nextChangeAt;
     const [here, table] = await Promise.all([kernel.observe(name), drift.table.look(state.ruleset, applied)]);
     const steps = plan(state, { ...here, ...table });
     drift.judge(state, here);
+    await make(state, steps);
+  }
+
+  /** With ten thousand users only the rules of those few are read, compared and written. */
+  async function bringRules(before: DesiredState, ruleset: Ruleset, keys: readonly FragmentKey[]): Promise<void> {
+    const state = withFragments(before, keys, await loadFragments(keys));
+    await make(state, planRules(state, ruleset));
+  }
+
+  async function make(state: DesiredState, steps: readonly Step[]): Promise<void> {
     applied = null;
+    reached = null;
     const outcome = await kernel.apply(state, steps);
     const hasFailed = (kind: Step['kind']) => steps.some((step) => step.kind === kind) && !outcome.done.has(kind);
     // Until batch and flows are through, nobody knows what is in force: the next pass replaces everything in place.
     applied = hasFailed('apply-ruleset') || hasFailed('forget-flows') ? null : state.ruleset;
     drift.settled(state, outcome);
     if (outcome.failures.length > 0) throw new ApplyFailed(outcome.failures.join('; '));
+    reached = state;
     if (steps.length > 0) log.info({ steps: steps.map(({ kind }) => kind), peers: state.peers.size }, 'network brought to its desired state');
   }
 

@@ -1,8 +1,19 @@
 import { isIpv6, parseCidr } from './cidr.ts';
 import type { Cidr, Fragments, NftRule } from './inputs.ts';
 
+/** Rules are checked when they come and rendered when they are applied; with fifty thousand of them once is enough. */
+const rendered = new WeakMap<NftRule, string>();
+
 /** One rule as nft text. Throws TypeError on whatever is not exactly of its type: nothing becomes text unchecked. */
-export function ruleLine({ destination, protocol, ports, verdict }: NftRule): string {
+export function ruleLine(rule: NftRule): string {
+  const known = rendered.get(rule);
+  if (known !== undefined) return known;
+  const line = render(rule);
+  rendered.set(rule, line);
+  return line;
+}
+
+function render({ destination, protocol, ports, verdict }: NftRule): string {
   if (verdict !== 'accept' && verdict !== 'drop') throw new TypeError(`not a verdict: ${String(verdict)}`);
   // Without its protocol a rule for one port would be a rule for everything.
   if (ports !== undefined && protocol !== 'tcp' && protocol !== 'udp') throw new TypeError('ports need the protocol tcp or udp');

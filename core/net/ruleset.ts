@@ -1,5 +1,5 @@
 import { isIpv6 } from './cidr.ts';
-import type { Cidr, NetworkInputs, UserId } from './inputs.ts';
+import type { Cidr, FragmentKey, Fragments, NetworkInputs, UserId } from './inputs.ts';
 import { chainOf, ruleLine } from './rule-text.ts';
 
 /** Our one nft table, as the rule lines of its chains and the elements of its two maps. */
@@ -56,13 +56,52 @@ export function buildRuleset(inputs: Switches, sources: readonly Source[]): Rule
       ],
     ],
     ['to_peers', ['ct state established,related accept', allowLanToPeers ? 'accept' : 'drop']],
-    ['global', [...(fragments.get('global') ?? []).map(ruleLine), 'accept']],
+    ['global', globalLines(fragments)],
   ]);
-  for (const userId of [...usersWithRules].sort()) chains.set(chainOf(userId), [...(fragments.get(`user:${userId}`) ?? []).map(ruleLine), 'goto global']);
-  const elements = sources.flatMap(({ userId, networks }) =>
-    networks.map((network) => [network, `goto ${usersWithRules.has(userId) ? chainOf(userId) : 'global'}`] as const),
-  );
+  for (const userId of [...usersWithRules].sort()) chains.set(chainOf(userId), userLines(fragments, userId));
+  const elements = sources.flatMap(({ userId, networks }) => networks.map((network) => [network, verdictFor(userId, usersWithRules.has(userId))] as const));
   return { chains, sources4: sorted(elements.filter(([network]) => !isIpv6(network))), sources6: sorted(elements.filter(([network]) => isIpv6(network))) };
+}
+
+/** The ruleset with other rules under these keys; what is not touched is the very same object, so that comparing is cheap. */
+export function replaceFragments(ruleset: Ruleset, sources: readonly Source[], keys: readonly FragmentKey[], fragments: Fragments): Ruleset {
+  const chains = new Map(ruleset.chains);
+  let { sources4, sources6 } = ruleset;
+  for (const key of keys) {
+    if (key === 'global') {
+      chains.set('global', globalLines(fragments));
+      continue;
+    }
+    const userId = key.slice('user:'.length) as UserId;
+    const networks = sources.filter((source) => source.userId === userId).flatMap((source) => source.networks);
+    const hasRules = fragments.has(key) && networks.length > 0;
+    if (hasRules) chains.set(chainOf(userId), userLines(fragments, userId));
+    else chains.delete(chainOf(userId));
+    const verdict = verdictFor(userId, hasRules);
+    sources4 = withVerdict(sources4, networks, verdict);
+    sources6 = withVerdict(sources6, networks, verdict);
+  }
+  return { chains, sources4, sources6 };
+}
+
+function withVerdict(map: ReadonlyMap<Cidr, string>, networks: readonly Cidr[], verdict: string): ReadonlyMap<Cidr, string> {
+  const differing = networks.filter((network) => map.has(network) && map.get(network) !== verdict);
+  if (differing.length === 0) return map;
+  const next = new Map(map);
+  for (const network of differing) next.set(network, verdict);
+  return next;
+}
+
+function globalLines(fragments: Fragments): readonly string[] {
+  return [...(fragments.get('global') ?? []).map(ruleLine), 'accept'];
+}
+
+function userLines(fragments: Fragments, userId: UserId): readonly string[] {
+  return [...(fragments.get(`user:${userId}`) ?? []).map(ruleLine), 'goto global'];
+}
+
+function verdictFor(userId: UserId, hasRules: boolean): string {
+  return `goto ${hasRules ? chainOf(userId) : 'global'}`;
 }
 
 function masqueradeLines(name: string, masquerade: NetworkInputs['masquerade']): readonly string[] {

@@ -1,4 +1,4 @@
-import { eq } from 'drizzle-orm';
+import { and, eq, inArray } from 'drizzle-orm';
 import type { Config } from '../config.ts';
 import type { Db } from '../db/open.ts';
 import { makeKeyPair } from '../devices/keys.ts';
@@ -7,7 +7,8 @@ import type { CoreSections } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Sealed, Secrets } from '../system/secrets.ts';
-import type { DeviceInput, FragmentKey, Fragments, NetworkInputs, NftRule, PresharedKey, PrivateKey, PublicKey } from './inputs.ts';
+import type { DeviceInput, FragmentKey, Fragments, NetworkInputs, PresharedKey, PrivateKey, PublicKey } from './inputs.ts';
+import { ruleLine } from './rule-text.ts';
 import { interfaceKeys, networkFragments } from './tables.ts';
 
 interface NetworkStoreParts {
@@ -24,15 +25,18 @@ export interface NetworkStore {
   load(fragments: Fragments): Promise<NetworkInputs>;
   /** This box's key pair, made on first use. */
   serverKeys(): Promise<{ readonly privateKey: PrivateKey; readonly publicKey: PublicKey }>;
-  rememberFragments(owner: string, fragments: Fragments): Promise<void>;
+  /** Keeps these as the owner's last good fragments; of the keys named, or of all, those that are absent are forgotten. */
+  rememberFragments(owner: string, fragments: Fragments, keys?: readonly FragmentKey[]): Promise<void>;
   forgetFragments(owner: string): Promise<void>;
-  /** The last good fragments of an owner, or null. */
-  recallFragments(owner: string): Promise<Fragments | null>;
+  /** The last good fragments of an owner: all, or those named. */
+  recallFragments(owner: string, keys?: readonly FragmentKey[]): Promise<Fragments>;
 }
 
 export function createNetworkStore({ db, config, settings, sections, secrets, clock }: NetworkStoreParts): NetworkStore {
   // Opening ten thousand secrets takes longer than everything else here, and they hardly ever change.
   let opened = new Map<Sealed, PresharedKey>();
+  /** What stands in the database, by owner, as text. */
+  const remembered = new Map<string, Map<FragmentKey, string>>();
 
   async function serverKeys() {
     const find = eq(interfaceKeys.name, config.interfaceName);
@@ -76,23 +80,50 @@ export function createNetworkStore({ db, config, settings, sections, secrets, cl
         fragments,
       };
     },
-    async rememberFragments(owner, fragments) {
-      const row = { fragments: [...fragments], updatedAt: clock.now() };
-      await db.transaction(async (tx) => {
-        await tx
-          .insert(networkFragments)
-          .values({ owner, ...row })
-          .onConflictDoUpdate({ target: networkFragments.owner, set: row });
-      });
-    },
+    rememberFragments,
+    recallFragments,
     async forgetFragments(owner) {
+      remembered.delete(owner);
       await db.transaction(async (tx) => {
         await tx.delete(networkFragments).where(eq(networkFragments.owner, owner));
       });
     },
-    async recallFragments(owner) {
-      const [row] = await db.select().from(networkFragments).where(eq(networkFragments.owner, owner));
-      return row ? new Map<FragmentKey, readonly NftRule[]>(row.fragments) : null;
-    },
   };
+
+  async function recallFragments(owner: string, keys?: readonly FragmentKey[]): Promise<Fragments> {
+    const asked = keys === undefined ? undefined : inArray(networkFragments.key, [...keys]);
+    const rows = await db
+      .select({ key: networkFragments.key, rules: networkFragments.rules })
+      .from(networkFragments)
+      .where(and(eq(networkFragments.owner, owner), asked));
+    return new Map(rows.map(({ key, rules }) => [key, rules]));
+  }
+
+  /** Writes only what differs: the fragments of ten thousand users are five megabytes. */
+  async function rememberFragments(owner: string, fragments: Fragments, keys?: readonly FragmentKey[]): Promise<void> {
+    const known = remembered.get(owner) ?? new Map(textsOf(await recallFragments(owner)));
+    remembered.set(owner, known);
+    const next = textsOf(fragments);
+    const changed = next.filter(([key, rules]) => known.get(key) !== rules);
+    const gone = (keys ?? [...known.keys()]).filter((key) => known.has(key) && !fragments.has(key));
+    if (changed.length + gone.length === 0) return;
+    await db.transaction(async (tx) => {
+      const isOwn = eq(networkFragments.owner, owner);
+      for (const some of inPortions([...changed.map(([key]) => key), ...gone]))
+        await tx.delete(networkFragments).where(and(isOwn, inArray(networkFragments.key, some)));
+      for (const some of inPortions(changed)) await tx.insert(networkFragments).values(some.map(([key]) => ({ owner, key, rules: fragments.get(key) ?? [] })));
+    });
+    for (const [key, rules] of changed) known.set(key, rules);
+    for (const key of gone) known.delete(key);
+  }
+}
+
+/** Two fragments are the same when they read the same to nft. */
+function textsOf(fragments: Fragments): readonly (readonly [FragmentKey, string])[] {
+  return [...fragments].map(([key, rules]) => [key, rules.map(ruleLine).join('\n')]);
+}
+
+/** SQLite binds at most 32,766 values in one statement (sqlite.org/limits.html). */
+function inPortions<T>(items: readonly T[], size = 1_000): readonly T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
 }

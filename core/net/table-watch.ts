@@ -24,6 +24,7 @@ export interface TableWatch {
   /** Remembers, and marks in the kernel for the next start, how the table is now that this ruleset is applied. */
   left(ruleset: Ruleset): void;
   isSettling(): boolean;
+  isSuspect(): boolean;
 }
 
 /** Of a hundred seconds so many at most go into listing by the clock. */
@@ -64,6 +65,7 @@ export function createTableWatch({ kernel, clock, log, note }: TableWatchParts):
 
   return {
     isSettling: () => settling > 0,
+    isSuspect: () => isSuspect,
     suspect() {
       isSuspect = true;
     },

@@ -31,7 +31,7 @@ export function createNotifications(db: Db, clock: Clock, events: EventBus): Not
       const id = await db.transaction(async (tx) => {
         if (await isUnread(tx, about, message)) return null;
         const [row] = await tx.insert(notifications).values({ severity, about, message, createdAt: now, updatedAt: now }).returning({ id: notifications.id });
-        const surplus = await tx.select({ id: notifications.id }).from(notifications).orderBy(desc(notifications.createdAt)).limit(-1).offset(KEPT);
+        const surplus = await tx.select({ id: notifications.id }).from(notifications).orderBy(desc(notifications.createdAt)).limit(KEPT).offset(KEPT);
         await tx.delete(notifications).where(
           inArray(
             notifications.id,

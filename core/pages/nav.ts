@@ -7,6 +7,10 @@ export const CORE_NAV: readonly NavItem[] = [
   { label: en.nav.dashboard, path: '/admin', icon: 'layout-dashboard', permission: 'diagnostics.read', group: 'admin' },
   { label: en.nav.users, path: '/admin/users', icon: 'users', permission: 'users.manage', group: 'admin' },
   { label: en.nav.allDevices, path: '/admin/devices', icon: 'devices', permission: 'devices.manage', group: 'admin' },
+];
+
+/** What stands below the pages of plugins. */
+export const UPKEEP_NAV: readonly NavItem[] = [
   { label: en.nav.settings, path: '/admin/settings', icon: 'settings', permission: 'settings.manage', group: 'admin' },
   { label: en.nav.diagnostics, path: '/admin/diagnostics', icon: 'stethoscope', permission: 'diagnostics.read', group: 'admin' },
   { label: en.nav.audit, path: '/admin/audit', icon: 'history', permission: 'audit.read', group: 'admin' },

@@ -47,10 +47,10 @@ export function pluginPages({ db, audit, host, isSafeMode, leaveSafeMode }: Plug
       path: `${ROOT}/:id/disable`,
       permission: 'plugins.manage',
       handle({ params }) {
-        const title = host.statuses().find(({ plugin }) => plugin.manifest.id === params['id'])?.plugin.manifest.title ?? '';
+        const { title = '', whenOff = '' } = host.statuses().find(({ plugin }) => plugin.manifest.id === params['id'])?.plugin.manifest ?? {};
         return view('core/confirm', {
           title: text.disable,
-          question: text.disableAsk(title),
+          question: `${text.disableAsk(title)} ${whenOff}`,
           label: text.disable,
           action: `${ROOT}/${params['id']}/disable`,
           back: ROOT,

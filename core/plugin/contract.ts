@@ -2,11 +2,12 @@ import type { z } from 'zod';
 import type { Actor, Permission } from '../accounts/permissions.ts';
 import type { SecondFactor, SignIn } from '../accounts/sign-in.ts';
 import type { Audit } from '../audit/audit.ts';
-import type { Db } from '../db/open.ts';
+import type { Db, Queries } from '../db/open.ts';
 import type { EventBus, EventName, Listener } from '../events/bus.ts';
 import type { NavItem, PageRequest, Route } from '../http/route.ts';
 import type { Job } from '../jobs/jobs.ts';
-import type { Fragments } from '../net/inputs.ts';
+import type { FragmentKey, Fragments } from '../net/inputs.ts';
+import type { NetworkMap } from '../net/topology.ts';
 import type { Section } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Clock } from '../system/clock.ts';
@@ -23,6 +24,8 @@ export interface Manifest {
   readonly summary: string;
   /** A section of settings: page, API and validation come from its schema. */
   readonly settings?: Section;
+  /** What happens when an administrator switches it off, if that is more than its pages going. */
+  readonly whenOff?: string;
 }
 
 /** What `setup` returns; core mounts all of it or none. */
@@ -34,8 +37,10 @@ export interface Parts {
   readonly jobs?: readonly Job[];
   readonly signIn?: readonly SignInMethod[];
   readonly secondFactor?: SecondFactor;
-  /** The rules this plugin wants in force, computed anew at each reconcile; typed, never text. */
-  readonly network?: () => Promise<Fragments>;
+  /** The rules this plugin wants in force, all of them or those under the keys given; typed, never text. */
+  readonly network?: (keys?: readonly FragmentKey[]) => Promise<Fragments>;
+  /** Takes back a provisional change of this plugin; `undo` is what it gave to `host.network.provisionally`. */
+  readonly revert?: (tx: Queries, undo: unknown) => Promise<void>;
   readonly on?: { readonly [Name in EventName]?: Listener<Name> };
   readonly fills?: readonly Fill[];
   stop?(): Promise<void>;
@@ -51,14 +56,36 @@ export interface Host {
   readonly secrets: Secrets;
   readonly events: EventBus;
   readonly signIn: Omit<SignIn, 'withPassword'>;
-  /** Asks for the desired state to be computed and applied; resolves when it has been, or failed. */
-  reconcile(): Promise<void>;
+  readonly network: HostNetwork;
   /** Everything that running plugins have put into the slot, in their order. */
   all<T>(place: Slot<T>): readonly T[];
 }
 
+/** What a plugin may know of the network, and ask of it. */
+export interface HostNetwork extends NetworkMap {
+  /** Something that `network` answers has changed, or only what is under these keys; resolves when it is applied, or has failed. */
+  reconcile(keys?: readonly FragmentKey[]): Promise<void>;
+  /** In a change's transaction: it is undone after a minute unless confirmed. Throws Conflict while another one waits. */
+  provisionally(tx: Queries, actor: Actor, title: string, undo: unknown): Promise<void>;
+  /** Throws Conflict while a change of this plugin waits to be confirmed. */
+  refuseWhileWaiting(tx: Queries): Promise<void>;
+}
+
+/** Carries out an operation as the box's owner at the console; the answer is its body. */
+export type Operate = (id: string, call?: Partial<Pick<OperationCall, 'params' | 'query' | 'body'>>) => Promise<unknown>;
+
+/** A subcommand of `wiregui`. */
+export interface Command {
+  /** As commander reads it: `can <user> <address> [service]`. */
+  readonly usage: string;
+  readonly summary: string;
+  /** `answer` is what `--json` prints. */
+  run(operate: Operate, args: readonly string[]): Promise<{ readonly answer: unknown; readonly lines: readonly string[]; readonly exitCode: number }>;
+}
+
 export interface Plugin {
   readonly manifest: Manifest;
+  readonly commands?: readonly Command[];
   setup(host: Host): Promise<Parts> | Parts;
 }
 

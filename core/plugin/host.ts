@@ -1,11 +1,13 @@
+import type { Queries } from '../db/open.ts';
 import { AppError, messageOf, NotFound } from '../errors.ts';
 import type { EventName } from '../events/bus.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { FragmentKey, Fragments, NftRule } from '../net/inputs.ts';
+import { checkFragments } from '../net/rule-text.ts';
 import type { NetworkStore } from '../net/store.ts';
 import type { Clock } from '../system/clock.ts';
 import { en } from '../text/en.ts';
-import { type Host, operationSlot, type Parts, type Plugin, secondFactorSlot, signInSlot } from './contract.ts';
+import { type Host, type HostNetwork, operationSlot, type Parts, type Plugin, secondFactorSlot, signInSlot } from './contract.ts';
 import { type Fill, fill, type Slot } from './slots.ts';
 import type { PluginStates } from './states.ts';
 
@@ -32,14 +34,17 @@ export interface PluginHost {
   statuses(): readonly PluginStatus[];
   parts(): readonly Parts[];
   all<T>(place: Slot<T>): readonly T[];
-  /** The rules of all plugins: computed by those that run, the last good ones of those that cannot. */
-  fragments(): Promise<Fragments>;
+  /** Takes back a provisional change; false while its plugin is not running. */
+  revert(id: string, tx: Queries, undo: unknown): Promise<boolean>;
+  /** The rules of all plugins, or those under these keys: computed by those that run, the last good ones of those that cannot. */
+  fragments(keys?: readonly FragmentKey[]): Promise<Fragments>;
 }
 
 interface HostParts {
   readonly plugins: readonly Plugin[];
   readonly states: PluginStates;
-  readonly services: Omit<Host, 'all'>;
+  readonly services: Omit<Host, 'all' | 'network'>;
+  readonly networkFor: (id: string) => HostNetwork;
   readonly jobs: Jobs;
   readonly network: Pick<NetworkStore, 'rememberFragments' | 'forgetFragments' | 'recallFragments'>;
   readonly migrate: (owner: string) => void;
@@ -55,10 +60,9 @@ interface Running {
 
 const DEADLINE_MS = { setup: 10_000, network: 5_000, stop: 5_000 };
 
-export function createPluginHost({ plugins, states, services, jobs, network, migrate, coreFills }: HostParts): PluginHost {
+export function createPluginHost({ plugins, states, services, networkFor, jobs, network, migrate, coreFills }: HostParts): PluginHost {
   const running = new Map<string, Running>();
   const state = new Map<string, PluginState>(plugins.map(({ manifest }) => [manifest.id, { kind: 'off' }]));
-  const remembered = new Map<string, string>();
 
   const all = <T>(place: Slot<T>): readonly T[] =>
     [...coreFills(), ...ordered().flatMap(({ fills }) => fills)].filter((item) => item.slot.name === place.name).map((item) => item.value as T);
@@ -69,7 +73,9 @@ export function createPluginHost({ plugins, states, services, jobs, network, mig
     try {
       migrate(id);
       const log = services.log.child({ plugin: id });
-      const parts = await within(DEADLINE_MS.setup, services.clock, `${id} setup`, async () => plugin.setup({ ...services, log, all }));
+      const parts = await within(DEADLINE_MS.setup, services.clock, `${id} setup`, async () =>
+        plugin.setup({ ...services, network: networkFor(id), log, all }),
+      );
       running.set(id, { parts, fills: fillsOf(parts), stops: mount(id, parts) });
       state.set(id, { kind: 'running' });
     } catch (error) {
@@ -105,32 +111,25 @@ export function createPluginHost({ plugins, states, services, jobs, network, mig
     const { id } = plugin.manifest;
     await stop(plugin);
     state.set(id, { kind: 'off' });
-    remembered.delete(id);
     await network.forgetFragments(id);
   }
 
-  async function fragmentsOf({ manifest: { id } }: Plugin): Promise<Fragments> {
+  async function fragmentsOf({ manifest: { id } }: Plugin, keys: readonly FragmentKey[] | undefined): Promise<Fragments> {
     const active = running.get(id);
     if (state.get(id)?.kind === 'off') return new Map();
     if (active && !active.parts.network) return new Map();
     try {
       const compute = active?.parts.network;
-      if (!compute) return (await network.recallFragments(id)) ?? new Map();
-      const fragments = await within(DEADLINE_MS.network, services.clock, `${id} rules`, compute);
-      await remember(id, fragments);
+      if (!compute) return await network.recallFragments(id, keys);
+      const fragments = await within(DEADLINE_MS.network, services.clock, `${id} rules`, () => compute(keys));
+      checkFragments(fragments);
+      await network.rememberFragments(id, fragments, keys);
       return fragments;
     } catch (error) {
       // Never fail open: a broken firewall keeps the rules it had.
       services.log.error({ plugin: id, error: messageOf(error) }, 'plugin could not compute its rules; the last good ones stay');
-      return (await network.recallFragments(id)) ?? new Map();
+      return network.recallFragments(id, keys);
     }
-  }
-
-  async function remember(id: string, fragments: Fragments): Promise<void> {
-    const text = JSON.stringify([...fragments]);
-    if (remembered.get(id) === text) return;
-    await network.rememberFragments(id, fragments);
-    remembered.set(id, text);
   }
 
   function find(id: string): Plugin {
@@ -180,10 +179,19 @@ export function createPluginHost({ plugins, states, services, jobs, network, mig
         services.events.emit('plugins.changed', {});
       }
     },
-    async fragments() {
-      const merged = new Map<FragmentKey, NftRule[]>();
+    async revert(id, tx, undo) {
+      const revert = running.get(id)?.parts.revert;
+      if (!revert) return false;
+      await revert(tx, undo);
+      return true;
+    },
+    async fragments(keys) {
+      const merged = new Map<FragmentKey, readonly NftRule[]>();
       for (const plugin of plugins) {
-        for (const [key, rules] of await fragmentsOf(plugin)) merged.set(key, [...(merged.get(key) ?? []), ...rules]);
+        for (const [key, rules] of await fragmentsOf(plugin, keys)) {
+          const others = merged.get(key);
+          merged.set(key, others ? [...others, ...rules] : rules);
+        }
       }
       return merged;
     },

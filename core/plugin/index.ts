@@ -3,16 +3,19 @@ export type { IdentityPolicy, ProvenIdentity } from '../accounts/identities.ts';
 export { type Actor, allows, authorize, type Permission } from '../accounts/permissions.ts';
 export type { PendingSignIn } from '../accounts/session-data.ts';
 export type { FactorMethod, SecondFactor, Step } from '../accounts/sign-in.ts';
-export { userByEmail, userById } from '../accounts/store.ts';
+export { containing, userByEmail, userById } from '../accounts/store.ts';
 export { users } from '../accounts/tables.ts';
 export * from '../db/columns.ts';
 export type { Db, Queries, ReadQueries } from '../db/open.ts';
 export { Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated } from '../errors.ts';
 export { field, otherErrors } from '../http/fields.ts';
 export { orShowAgain, readForm } from '../http/forms.ts';
-export { download, json, type NavItem, type PageRequest, type Reply, type Route, redirect, view } from '../http/route.ts';
+export { pagerFor, readList, sortLinks } from '../http/lists.ts';
+export { download, json, localPath, type NavItem, type PageRequest, type Reply, type Route, redirect, view } from '../http/route.ts';
+export { addressOf, isIpv6, numberOf, parseAddress, parseCidr, prefixOf } from '../net/cidr.ts';
 export type { Cidr, FragmentKey, Fragments, NftRule, UserId } from '../net/inputs.ts';
-export { line, parse, within } from '../parse.ts';
+export type { Topology } from '../net/topology.ts';
+export { address, cidr, line, parse, within } from '../parse.ts';
 export { defineSection } from '../settings/sections.ts';
 export type { Clock } from '../system/clock.ts';
 export { hashToken, randomToken } from '../system/secrets.ts';
@@ -21,7 +24,9 @@ export {
   accountPanelSlot,
   type BearerAuthenticator,
   bearerSlot,
+  type Command,
   type Host,
+  type HostNetwork,
   type Manifest,
   type Operation,
   operationSlot,

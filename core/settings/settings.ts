@@ -20,8 +20,15 @@ export interface Settings {
   update<Schema extends z.ZodObject>(actor: Actor, section: Section<Schema>, patch: unknown): Promise<z.output<Schema>>;
   /** Another process may have changed them: read them anew. */
   forget(): void;
-  guard(sectionId: string, check: (tx: Queries, next: Readonly<Record<string, unknown>>) => Promise<void>): void;
+  guard(sectionId: string, check: Guard): () => void;
+  /** Puts a whole document back, in somebody's transaction; the caller calls `forget` after it. */
+  restore(tx: Queries, sectionId: string, document: Readonly<Record<string, unknown>>): Promise<void>;
 }
+
+type Document = Readonly<Record<string, unknown>>;
+
+/** Looks at a change before it is written, in its transaction; refuses by throwing. */
+export type Guard = (tx: Queries, next: Document, previous: Document, actor: Actor) => Promise<void>;
 
 interface SettingsParts {
   readonly db: Db;
@@ -33,11 +40,19 @@ interface SettingsParts {
 export function createSettings({ db, audit, events, clock }: SettingsParts): Settings {
   /** Read at every request, changed hardly ever. */
   const documents = new Map<string, unknown>();
-  const guards = new Map<string, ((tx: Queries, next: Readonly<Record<string, unknown>>) => Promise<void>)[]>();
+  const guards = new Map<string, Guard[]>();
 
   async function stored(queries: ReadQueries, id: string): Promise<Readonly<Record<string, unknown>>> {
     const [row] = await queries.select().from(settings).where(eq(settings.section, id));
     return row?.document ?? {};
+  }
+
+  async function store(tx: Queries, id: string, document: Document): Promise<void> {
+    const row = { document, updatedAt: clock.now() };
+    await tx
+      .insert(settings)
+      .values({ section: id, ...row })
+      .onConflictDoUpdate({ target: settings.section, set: row });
   }
 
   return {
@@ -53,12 +68,8 @@ export function createSettings({ db, audit, events, clock }: SettingsParts): Set
       const next = await db.transaction(async (tx) => {
         const before = await stored(tx, section.id);
         const document = parse(section.schema, { ...before, ...(patch as object) }) as Record<string, unknown>;
-        for (const check of guards.get(section.id) ?? []) await check(tx, document);
-        const row = { document, updatedAt: clock.now() };
-        await tx
-          .insert(settings)
-          .values({ section: section.id, ...row })
-          .onConflictDoUpdate({ target: settings.section, set: row });
+        for (const check of guards.get(section.id) ?? []) await check(tx, document, section.schema.parse(before), actor);
+        await store(tx, section.id, document);
         const changes = differences(section.schema.parse(before), document);
         await audit.record(tx, actor, { action: 'settings.changed', target: { type: 'settings', id: section.id, name: section.text.title }, changes });
         return document;
@@ -69,7 +80,9 @@ export function createSettings({ db, audit, events, clock }: SettingsParts): Set
     },
     guard(sectionId, check) {
       guards.set(sectionId, [...(guards.get(sectionId) ?? []), check]);
+      return () => guards.set(sectionId, guards.get(sectionId)?.filter((other) => other !== check) ?? []);
     },
+    restore: store,
   };
 }
 

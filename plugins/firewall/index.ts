@@ -1,16 +1,36 @@
-import { z } from 'zod';
-import { defineSection, type Plugin } from '#core';
+import type { Host, Plugin } from '#core';
+import { assertionPages } from './assertion-pages.ts';
+import { createAssertions } from './assertions.ts';
+import { can } from './can.ts';
+import { compile } from './compile.ts';
+import { firewallOperations } from './operations.ts';
+import { createPolicy, takeBack } from './policy.ts';
+import { rulePages } from './rule-pages.ts';
+import { createRules } from './rules.ts';
+import { section } from './section.ts';
+import { createSimulator } from './simulator.ts';
+import { simulatorPages } from './simulator-pages.ts';
+import { enabledRules } from './store.ts';
 import { text } from './text.ts';
 
-const section = defineSection('firewall', text.settings, z.strictObject({ defaultPolicy: z.enum(['accept', 'drop']).default('accept') }));
-
-/** The policy for packets from peers. */
+/** Rules for what peers send, an answer to who may reach what, and what must stay so. */
 export const firewall: Plugin = {
-  manifest: { id: 'firewall', title: text.title, summary: text.summary, settings: section },
-  setup: ({ settings }) => ({
-    async network() {
-      const { defaultPolicy } = await settings.read(section);
-      return new Map([['global', [{ verdict: defaultPolicy }]]]);
-    },
-  }),
+  manifest: { id: 'firewall', title: text.title, summary: text.summary, whenOff: text.whenOff, settings: section },
+  commands: [can],
+  setup(host: Host) {
+    const assertions = createAssertions(host);
+    const rules = createRules(host, assertions);
+    const policy = createPolicy(host, assertions);
+    const simulate = createSimulator(host);
+    const stopWatching = policy.watch();
+    const parts = { ...host, rules, assertions, policy, simulate };
+    return {
+      pages: () => [...simulatorPages(parts), ...assertionPages(parts), ...rulePages(parts)],
+      nav: [{ label: text.nav, path: '/admin/rules', icon: 'shield', permission: 'rules.manage', group: 'admin' }],
+      api: firewallOperations(parts),
+      network: async (keys) => compile(await enabledRules(host.db, keys), (await host.settings.read(section)).defaultPolicy, keys),
+      revert: (tx, undo) => takeBack(host, tx, undo as Parameters<typeof takeBack>[2]),
+      stop: async () => stopWatching(),
+    };
+  },
 };

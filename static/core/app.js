@@ -32,6 +32,17 @@ function listen() {
   addEventListener('pagehide', () => source.close());
 }
 
+/** Counts the seconds down to a moment, and then asks for the page anew. */
+function countDown() {
+  const place = document.querySelector('[data-countdown]');
+  if (!place) return;
+  const leftMs = new Date(place.dataset.countdown) - Date.now();
+  place.textContent = `${Math.max(Math.ceil(leftMs / 1000), 0)} s`;
+  if (leftMs < -1000) location.reload();
+  else setTimeout(countDown, 500);
+}
+
+countDown();
 document.addEventListener('htmx:after:swap', () => enhance(document));
 document.addEventListener('wiregui:replaced', () => enhance(document));
 enhance(document);

@@ -27,6 +27,12 @@ const PAGES: Readonly<Record<string, string>> = {
   'user-new': '/admin/users/new',
   user: '/admin/users/:user',
   'admin-devices': '/admin/devices',
+  rules: '/admin/rules',
+  'rules-none': '/admin/rules?q=nothing-like-it',
+  'rule-new': '/admin/rules/new?user=:user',
+  'rule-simulator': '/admin/rules/simulator?user=admin%40example.com&destination=10.0.0.5&protocol=tcp&port=443',
+  'rule-assertions': '/admin/rules/assertions',
+  'rule-assertion-new': '/admin/rules/assertions/new',
   'settings-client': '/admin/settings/client',
   'settings-network': '/admin/settings/network',
   'settings-security': '/admin/settings/security',
@@ -36,6 +42,17 @@ const PAGES: Readonly<Record<string, string>> = {
   plugins: '/admin/plugins',
   'not-found': '/there-is-no-such-page',
 };
+
+const RULES = [
+  { action: 'accept', user: 'admin@example.com', destination: '10.0.0.5', protocol: 'tcp', portRange: '443', comment: LONG_NAME },
+  { action: 'drop', destination: '10.0.0.0/8', comment: 'The office network' },
+  { action: 'drop', destination: '2001:db8:1234:5678::/64', protocol: 'udp', portRange: '1000-2000' },
+  { action: 'accept', protocol: 'icmp', priority: '7' },
+];
+const ASSERTIONS = [
+  { expectation: 'reach', user: 'admin@example.com', destination: '10.0.0.5', protocol: 'tcp', portRange: '443' },
+  { expectation: 'not-reach', destination: '192.168.0.0/16', comment: 'The cameras' },
+];
 
 describe('every page, at phone and desktop width, light and dark', () => {
   let service: Service;
@@ -61,8 +78,22 @@ describe('every page, at phone and desktop width, light and dark', () => {
     ids.device = new URL(page.url()).pathname.split('/')[2] ?? '';
     await page.goto(`${service.url}/admin/users`);
     ids.user = (await page.getByRole('link', { name: 'admin@example.com' }).getAttribute('href'))?.split('/').at(-1) ?? '';
+    for (const rule of RULES) await submit(page, '/admin/rules/new', rule);
+    for (const assertion of ASSERTIONS) await submit(page, '/admin/rules/assertions/new', assertion);
     await page.close();
   });
+
+  /** Fills in a form by its fields' names. */
+  async function submit(page: Page, path: string, values: Readonly<Record<string, string>>): Promise<void> {
+    await page.goto(service.url + path);
+    for (const [name, value] of Object.entries(values)) {
+      const input = page.locator(`#field-${name}`);
+      if ((await input.evaluate((element) => element.tagName)) === 'SELECT') await input.selectOption(value);
+      else await input.fill(value);
+    }
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('heading', { level: 1 }).waitFor();
+  }
   afterAll(() => cleanUp.disposeAsync());
 
   for (const width of WIDTHS) {

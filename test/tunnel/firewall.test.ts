@@ -103,6 +103,68 @@ describe('what peers may reach', () => {
     await Promise.all([client, server]);
   }, 40_000);
 
+  it('ends at once for a stream of datagrams that the other side sends back', async () => {
+    await enforce();
+    const node = (where: Namespace, script: string) => where.run([process.execPath, '-e', script], { deadlineMs: 20_000 });
+    const host = node(
+      network.host,
+      `const s = require('dgram').createSocket('udp4'); s.bind(7001); s.on('error', () => {});
+       s.once('message', (_, { port, address }) => setInterval(() => s.send('x'.repeat(500), port, address), 10)); setTimeout(() => process.exit(), 5_000)`,
+    );
+    await until('the host listens', async () => (await network.host.run(['ss', '-lun'])).stdout.includes(':7001'));
+    const client = node(
+      network.clientA,
+      `const s = require('dgram').createSocket('udp4'); s.send('begin', 7001, '${HOST.ipv4}'); setTimeout(() => process.exit(), 4_000)`,
+    );
+    const before = await bytesToPeers();
+    await until('the stream comes', async () => (await bytesToPeers()) - before > 5_000);
+    await enforce([peers.a.userKey, [{ destination: HOST_NETWORK, protocol: 'udp', verdict: 'drop' }]]);
+    const atRule = await bytesToPeers();
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect((await bytesToPeers()) - atRule).toBeLessThan(2_000);
+    await enforce();
+    await Promise.all([host, client]);
+  }, 40_000);
+
+  it('is told apart by port', async () => {
+    const answers = (from: Namespace, port: number) =>
+      from.run(
+        [
+          process.execPath,
+          '-e',
+          `const s = require('net').connect(${port}, '${HOST.ipv4}'); s.on('error', (e) => process.exit(e.code === 'ECONNREFUSED' ? 0 : 1)); setTimeout(() => process.exit(1), 700)`,
+        ],
+        { acceptedExitCodes: [0, 1] },
+      );
+    await enforce([
+      peers.a.userKey,
+      [
+        { destination: HOST_NETWORK, protocol: 'tcp', ports: { from: 80, to: 81 }, verdict: 'accept' },
+        { destination: HOST_NETWORK, verdict: 'drop' },
+      ],
+    ]);
+    const codes = await Promise.all([79, 80, 81, 82].map(async (port) => (await answers(network.clientA, port)).exitCode));
+    expect(codes).toEqual([1, 0, 0, 1]);
+    expect((await answers(network.clientB, 82)).exitCode).toBe(0);
+    await enforce();
+  });
+
+  it('holds for the networks behind a device as for the device', async () => {
+    const { ipv4 } = peers.b;
+    const device = (await box.app.networkStore.load(new Map())).devices.find((candidate) => candidate.ipv4 === ipv4);
+    await box.app.devices.update(SYSTEM, device?.id ?? '', { allowedSubnets: ['172.20.0.0/24'] });
+    await network.clientB.run(['ip', 'address', 'add', '172.20.0.1/24', 'dev', 'lo']);
+    const relayed = async () =>
+      (await network.clientB.run(['ping', '-c', '1', '-W', '1', '-I', '172.20.0.1', HOST.ipv4], { acceptedExitCodes: [0, 1, 2] })).exitCode === 0;
+    await enforce();
+    expect(await relayed()).toBe(true);
+    await enforce([peers.b.userKey, [{ destination: HOST_NETWORK, verdict: 'drop' }]]);
+    expect(await relayed()).toBe(false);
+    expect(await pings(network.clientB, HOST.ipv4)).toBe(false);
+    expect(await pings(network.clientA, HOST.ipv4)).toBe(true);
+    await enforce();
+  });
+
   it('does not include being reached: the LAN begins nothing unless the switch is on, and then answers come back', async () => {
     await enforce();
     expect(await pings(network.host, peers.a.ipv4)).toBe(false);
@@ -138,8 +200,11 @@ describe('what peers may reach', () => {
   });
 
   /** What the server has sent towards the host. */
-  async function bytesForwarded(): Promise<number> {
-    const { stdout } = await network.server.run(['ip', '-j', '-s', 'link', 'show', 'lan']);
+  const bytesForwarded = () => bytesSent('lan');
+  const bytesToPeers = () => bytesSent(network.interfaceName);
+
+  async function bytesSent(link: string): Promise<number> {
+    const { stdout } = await network.server.run(['ip', '-j', '-s', 'link', 'show', link]);
     return (JSON.parse(stdout) as [{ stats64: { tx: { bytes: number } } }])[0].stats64.tx.bytes;
   }
 });

@@ -69,6 +69,7 @@ describe('the kernel follows', () => {
     };
     return createReconciler({
       load: async () => wanted,
+      loadFragments: async () => new Map(),
       kernel: createKernel(run, log),
       watch: network.server.watch,
       clock: systemClock,

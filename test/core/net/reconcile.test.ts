@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { NetworkInputs } from '../../../core/net/inputs.ts';
+import type { NetworkInputs, NftRule } from '../../../core/net/inputs.ts';
 import { createKernel } from '../../../core/net/kernel.ts';
 import { createReconciler, type Reconciler } from '../../../core/net/reconcile.ts';
 import { createTestClock, type TestClock } from '../../support/clock.ts';
@@ -15,6 +15,7 @@ describe('the reconciler', () => {
   let clock: TestClock;
   let wanted: NetworkInputs;
   let loads: number;
+  let fragmentLoads: (readonly string[])[];
   let monitors: { readonly program: string; readonly onLine: (line: string) => void; readonly onEnd: (code: number | null) => void }[];
   let reconciler: Reconciler;
 
@@ -23,6 +24,7 @@ describe('the reconciler', () => {
     clock = createTestClock(NOW);
     wanted = inputs([device(1)]);
     loads = 0;
+    fragmentLoads = [];
     monitors = [];
     reconciler = start();
   });
@@ -32,6 +34,10 @@ describe('the reconciler', () => {
       load: async () => {
         loads += 1;
         return wanted;
+      },
+      loadFragments: async (keys) => {
+        fragmentLoads.push(keys);
+        return wanted.fragments;
       },
       kernel: createKernel(machine.run, log),
       watch: (argv, onLine, onEnd) => {
@@ -54,6 +60,42 @@ describe('the reconciler', () => {
     forget();
     expect(await reconciler.request()).toMatchObject({ kind: 'applied' });
     expect(lines()).toEqual([]);
+  });
+
+  it('reads and writes only the rules that a request names, and the result is that of a whole pass', async () => {
+    await reconciler.request();
+    await isMarked();
+    forget();
+    const rule: NftRule = { protocol: 'tcp', verdict: 'drop' };
+    const [{ userId }] = wanted.devices as [NetworkInputs['devices'][number]];
+    wanted = inputs([device(1)], [[`user:${userId}`, [rule]]]);
+    expect(await reconciler.request([`user:${userId}`])).toMatchObject({ kind: 'applied' });
+    expect([loads, fragmentLoads]).toEqual([1, [[`user:${userId}`]]]);
+    expect(lines()).toEqual([
+      'nft -f -',
+      'conntrack -D -s 10.3.2.2/32',
+      'conntrack -D -d 10.3.2.2/32',
+      'conntrack -D -s fd00::3:2:2/128',
+      'conntrack -D -d fd00::3:2:2/128',
+    ]);
+    expect(machine.changes[0]?.stdin).toContain('meta l4proto tcp drop');
+    await until('the table is marked anew', () => lines().filter((line) => line === 'nft -f -').length === 2);
+    forget();
+    await reconciler.request();
+    expect(lines()).toEqual([]);
+    await reconciler.request([`user:${userId}`, 'global']);
+    expect(lines()).toEqual([]);
+  });
+
+  it('looks at everything again once something has failed, whatever the next request names', async () => {
+    await reconciler.request();
+    machine.broken.add('nft -f');
+    wanted = inputs([device(1), device(2)], [['global', [{ verdict: 'drop' }]]]);
+    expect(await reconciler.request()).toMatchObject({ kind: 'failed' });
+    machine.broken.clear();
+    expect(await reconciler.request(['global'])).toMatchObject({ kind: 'applied' });
+    expect([loads, fragmentLoads]).toEqual([3, []]);
+    expect(machine.peers.has(keyOf(2))).toBe(true);
   });
 
   it('changes nothing when the service starts again', async () => {
@@ -163,7 +205,15 @@ describe('the reconciler', () => {
     const { run } = machine;
     const { Unavailable } = await import('../../../core/errors.ts');
     const kernel = createKernel((argv, options) => (argv[0] === 'conntrack' ? Promise.reject(new Unavailable('no conntrack')) : run(argv, options)), log);
-    const other = createReconciler({ load: async () => wanted, kernel, watch: () => () => {}, clock, log, onChange: () => {} });
+    const other = createReconciler({
+      load: async () => wanted,
+      loadFragments: async () => new Map(),
+      kernel,
+      watch: () => () => {},
+      clock,
+      log,
+      onChange: () => {},
+    });
     expect(await other.request()).toMatchObject({ kind: 'applied' });
   });
 
