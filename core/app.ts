@@ -13,7 +13,7 @@ import { createDevices, refuseStrandedAddresses } from './devices/devices.ts';
 import { statsJob } from './devices/stats.ts';
 import { createEventBus, type EventName } from './events/bus.ts';
 import { createLive } from './http/live.ts';
-import { type Route, stream } from './http/route.ts';
+import { type Route, raw } from './http/route.ts';
 import { createWeb } from './http/web.ts';
 import { createJobs, type Job } from './jobs/jobs.ts';
 import { whyNoDataPlane } from './net/capability.ts';
@@ -24,6 +24,7 @@ import { createIdleReconciler, createReconciler } from './net/reconcile.ts';
 import { createNetworkStore } from './net/store.ts';
 import { createNetworkMap } from './net/topology.ts';
 import { createNotifications } from './notifications/notifications.ts';
+import { coreOperations } from './operations/index.ts';
 import { accountPages } from './pages/account.ts';
 import { auditPages } from './pages/audit.ts';
 import { dashboardPages } from './pages/dashboard.ts';
@@ -39,7 +40,6 @@ import { setupPages } from './pages/setup.ts';
 import { signInPages } from './pages/sign-in.ts';
 import { userPages } from './pages/users.ts';
 import { accountPanelSlot, bearerSlot, operationSlot, type Plugin, secondFactorSlot, signInSlot } from './plugin/contract.ts';
-import { coreOperations } from './plugin/core-operations.ts';
 import { createPluginHost } from './plugin/host.ts';
 import { fill } from './plugin/slots.ts';
 import { createPluginStates } from './plugin/states.ts';
@@ -135,7 +135,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     jobs,
     network: networkStore,
     migrate: (owner) => migrate(db.writer, paths.migrations, owner),
-    coreFills: () => operations.map((operation) => fill(operationSlot, operation)),
+    coreFills: () => coreOperations(operationParts()).map((operation) => fill(operationSlot, operation)),
   });
 
   const whyOff = await whyNoDataPlane(config.dataPlane, run);
@@ -152,8 +152,6 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   });
 
   const serverPublicKey = async () => (await networkStore.serverKeys()).publicKey;
-  const operations = coreOperations({ db, users, devices, settings, sections, clock, serverPublicKey });
-
   const network: NetworkView = {
     interfaceName: config.interfaceName,
     serverPublicKey,
@@ -163,6 +161,30 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     status: reconciler.status,
   };
 
+  const shownSections = () => [
+    ...Object.values(sections),
+    ...host.statuses().flatMap(({ plugin, state }) => (state.kind === 'running' && plugin.manifest.settings ? [plugin.manifest.settings] : [])),
+  ];
+  function operationParts(): Parameters<typeof coreOperations>[0] {
+    const { dataDirectory } = config;
+    return {
+      db,
+      audit,
+      users,
+      devices,
+      settings,
+      sections,
+      shownSections,
+      clock,
+      serverPublicKey,
+      dataDirectory,
+      notifications,
+      network,
+      provisional,
+      host: () => host,
+    };
+  }
+
   let isSafeMode = false;
   const leaveSafeMode = async () => {
     await states.forgetStarts();
@@ -171,10 +193,6 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     events.emit('plugins.changed', {});
   };
 
-  const shownSections = () => [
-    ...Object.values(sections),
-    ...host.statuses().flatMap(({ plugin, state }) => (state.kind === 'running' && plugin.manifest.settings ? [plugin.manifest.settings] : [])),
-  ];
   const live = createLive(events, clock);
   const pageParts = { db, devices, settings, sections, clock, users, audit, setup, signIn, notifications, network, host };
   const coreRoutes: readonly Route[] = [
@@ -190,7 +208,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     ...auditPages(pageParts),
     ...pluginPages({ ...pageParts, isSafeMode: () => isSafeMode, leaveSafeMode }),
     healthPage({ db, network, host, jobs, isSafeMode: () => isSafeMode }),
-    { method: 'GET', path: '/live', permission: 'account.own', handle: ({ actor }) => stream('text/event-stream', live.open(actor)) },
+    { method: 'GET', path: '/live', permission: 'account.own', handle: ({ actor }) => raw('text/event-stream', live.open(actor)) },
   ];
 
   const web = await createWeb({

@@ -56,6 +56,12 @@ export class Conflict extends AppError {
   readonly status = 409;
 }
 
+/** What the caller wants to change is not as they have seen it (RFC 9110 §15.5.13). */
+export class PreconditionFailed extends AppError {
+  readonly code = 'precondition_failed';
+  readonly status = 412;
+}
+
 /** The request has more bytes than anything here needs. */
 export class TooLarge extends AppError {
   readonly code = 'too_large';

@@ -1,5 +1,6 @@
-import { and, asc, count, desc, eq, inArray, isNull, like, type SQL, sql } from 'drizzle-orm';
+import { and, count, eq, inArray, isNull, like, sql } from 'drizzle-orm';
 import type { ReadQueries } from '../db/open.ts';
+import { after, type Listed, orderOf, type Page, pageOf, type Term } from '../db/paging.ts';
 import { devices } from '../devices/tables.ts';
 import type { UserId } from '../net/inputs.ts';
 import { users } from './tables.ts';
@@ -7,20 +8,19 @@ import { users } from './tables.ts';
 export type User = typeof users.$inferSelect;
 export type UserInList = User & { readonly deviceCount: number };
 
-export interface ListQuery {
+export interface ListQuery extends Page {
   readonly q?: string | undefined;
   /** A column's name, with `-` before it for descending. */
   readonly sort?: string | undefined;
-  readonly limit: number;
-  readonly offset: number;
 }
 
-export interface Listed<T> {
-  readonly items: readonly T[];
-  readonly total: number;
-}
-
-const SORTS = { email: users.email, role: users.role, lastSignedInAt: users.lastSignedInAt, createdAt: users.createdAt } as const;
+const ID: Term<User> = { by: users.id, of: ({ id }) => id };
+const SORTS: Readonly<Record<string, Term<User>>> = {
+  email: { by: users.email, of: ({ email }) => email },
+  role: { by: users.role, of: ({ role }) => role },
+  lastSignedInAt: { by: users.lastSignedInAt, of: ({ lastSignedInAt }) => lastSignedInAt },
+  createdAt: { by: users.createdAt, of: ({ createdAt }) => createdAt },
+};
 export const USER_SORTS = Object.keys(SORTS);
 
 export async function userById(db: ReadQueries, id: string): Promise<User | null> {
@@ -52,18 +52,20 @@ export async function otherAdmins(db: ReadQueries, id: UserId): Promise<number> 
 
 export async function listUsers(db: ReadQueries, query: ListQuery): Promise<Listed<UserInList>> {
   const where = query.q ? like(users.email, containing(query.q)) : undefined;
-  const items = await db
+  const order = [sorted(SORTS, query.sort, 'email'), ID];
+  const found = await db
     .select()
     .from(users)
-    .where(where)
-    .orderBy(orderBy(SORTS, query.sort, asc(users.email)), asc(users.id))
-    .limit(query.limit)
-    .offset(query.offset);
+    .where(and(where, after(order, query.cursor)))
+    .orderBy(...orderOf(order))
+    .limit(query.limit + 1)
+    .offset(query.offset ?? 0);
+  const { items, next } = pageOf(order, found, query.limit);
   const ids = items.map((user) => user.id);
   const counts = await db.select({ userId: devices.userId, devices: count() }).from(devices).where(inArray(devices.userId, ids)).groupBy(devices.userId);
   const byUser = new Map(counts.map((row) => [row.userId, row.devices]));
   const [row] = await db.select({ total: count() }).from(users).where(where);
-  return { items: items.map((user) => ({ ...user, deviceCount: byUser.get(user.id) ?? 0 })), total: row?.total ?? 0 };
+  return { items: items.map((user) => ({ ...user, deviceCount: byUser.get(user.id) ?? 0 })), total: row?.total ?? 0, next };
 }
 
 /** A LIKE pattern for text that contains `q`; `%` and `_` stand for anything, which only widens a search. */
@@ -71,9 +73,9 @@ export function containing(q: string): string {
   return `%${q}%`;
 }
 
-/** The order that `sort` names (`email`, `-email`), or the given one when it names none of the columns. */
-export function orderBy(columns: Readonly<Record<string, Parameters<typeof asc>[0]>>, sort: string | undefined, otherwise: SQL): SQL {
-  const column = sort === undefined ? undefined : columns[sort.replace(/^-/, '')];
-  if (column === undefined) return otherwise;
-  return sort?.startsWith('-') ? desc(column) : asc(column);
+/** The term that `sort` names (`email`, `-email`), or the one that is usual. */
+export function sorted<Item>(sorts: Readonly<Record<string, Term<Item>>>, sort: string | undefined, usual: string): Term<Item> {
+  const term = sorts[sort?.replace(/^-/, '') ?? usual] ?? sorts[usual];
+  if (term === undefined) throw new TypeError(`no such order: ${usual}`);
+  return sort?.startsWith('-') ? { ...term, isDescending: true } : term;
 }

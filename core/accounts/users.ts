@@ -42,7 +42,7 @@ interface UsersParts {
   readonly clock: Clock;
 }
 
-const passwordChange = z.strictObject({ currentPassword: z.string(), newPassword: password });
+export const passwordChange = z.strictObject({ currentPassword: z.string(), newPassword: password });
 
 export function createUsers({ db, audit, events, clock }: UsersParts): Users {
   /** Reads, lets `change` decide on the columns, writes them with their audit row, tells everybody. */

@@ -1,7 +1,8 @@
 import { and, asc, count, eq, getTableColumns, gt, isNotNull, like, or, sql } from 'drizzle-orm';
-import { containing, type Listed, type ListQuery, orderBy } from '../accounts/store.ts';
+import { containing, type ListQuery, sorted } from '../accounts/store.ts';
 import { users } from '../accounts/tables.ts';
 import type { ReadQueries } from '../db/open.ts';
+import { after, type Listed, orderOf, pageOf, type Term } from '../db/paging.ts';
 import type { DeviceId, UserId } from '../net/inputs.ts';
 import { devices } from './tables.ts';
 
@@ -16,7 +17,13 @@ export interface DeviceQuery extends ListQuery {
 }
 
 const OWNER = { email: users.email, disabledAt: users.disabledAt, lastSignedInAt: users.lastSignedInAt, vpnSessionEndedAt: users.vpnSessionEndedAt };
-const SORTS = { name: devices.name, owner: users.email, latestHandshake: devices.latestHandshake, createdAt: devices.createdAt } as const;
+const ID: Term<OwnedDevice> = { by: devices.id, of: ({ id }) => id };
+const SORTS: Readonly<Record<string, Term<OwnedDevice>>> = {
+  name: { by: devices.name, of: ({ name }) => name },
+  owner: { by: users.email, of: ({ owner }) => owner.email },
+  latestHandshake: { by: devices.latestHandshake, of: ({ latestHandshake }) => latestHandshake },
+  createdAt: { by: devices.createdAt, of: ({ createdAt }) => createdAt },
+};
 export const DEVICE_SORTS = Object.keys(SORTS);
 
 function owned(db: ReadQueries) {
@@ -38,13 +45,14 @@ export async function listDevices(db: ReadQueries, query: DeviceQuery): Promise<
       ? undefined
       : or(like(devices.name, pattern), like(users.email, pattern), like(devices.ipv4, pattern), like(devices.ipv6, pattern), like(devices.publicKey, pattern));
   const where = and(matches, query.userId ? eq(devices.userId, query.userId as UserId) : undefined);
-  const items = await owned(db)
-    .where(where)
-    .orderBy(orderBy(SORTS, query.sort, asc(devices.name)), asc(devices.id))
-    .limit(query.limit)
-    .offset(query.offset);
+  const order = [sorted(SORTS, query.sort, 'name'), ID];
+  const found = await owned(db)
+    .where(and(where, after(order, query.cursor)))
+    .orderBy(...orderOf(order))
+    .limit(query.limit + 1)
+    .offset(query.offset ?? 0);
   const [row] = await db.select({ total: count() }).from(devices).innerJoin(users, eq(devices.userId, users.id)).where(where);
-  return { items, total: row?.total ?? 0 };
+  return { ...pageOf(order, found, query.limit), total: row?.total ?? 0 };
 }
 
 /** All devices in a stable order, as the network needs them. */

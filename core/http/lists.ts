@@ -7,6 +7,7 @@ export interface ListState extends ListQuery {
   readonly q: string;
   readonly sort: string;
   readonly page: number;
+  readonly offset: number;
 }
 
 export interface Pager {

@@ -40,7 +40,8 @@ export type Reply =
   | { readonly kind: 'redirect'; readonly to: string }
   | { readonly kind: 'json'; readonly body: unknown; readonly status: number; readonly headers: Readonly<Record<string, string>> }
   | { readonly kind: 'download'; readonly fileName: string; readonly type: string; readonly body: string | Buffer }
-  | { readonly kind: 'stream'; readonly type: string; readonly body: Readable }
+  /** A body that is neither a page nor JSON. */
+  | { readonly kind: 'raw'; readonly type: string; readonly body: string | Buffer | Readable }
   | { readonly kind: 'empty'; readonly status: number };
 
 export interface Route {
@@ -83,9 +84,9 @@ export function download(fileName: string, type: string, body: string | Buffer):
   return { kind: 'download', fileName, type, body };
 }
 
-/** A body that comes bit by bit: an export, live events. */
-export function stream(type: string, body: Readable): Reply {
-  return { kind: 'stream', type, body };
+/** A body that is neither a page nor JSON, and may come bit by bit: an export, live events, a picture. */
+export function raw(type: string, body: string | Buffer | Readable): Reply {
+  return { kind: 'raw', type, body };
 }
 
 /** Only a path of this site: anything that a browser could read as another host becomes the start page. */

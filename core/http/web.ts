@@ -100,7 +100,8 @@ export async function createWeb(parts: WebParts): Promise<Web> {
   const http = createHttp({
     ...parts,
     assets: assets.serve,
-    isApi: (path) => path.startsWith('/api/') || path.startsWith('/v0/'),
+    // The reference is a page like others.
+    isApi: (path) => (path.startsWith('/api/') && path !== '/api/docs') || path.startsWith('/v0/'),
     isOpenToOtherSites: (path) => openPaths.some((pattern) => pattern.test(path)),
     actorOfSession,
     gate,

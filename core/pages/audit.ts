@@ -3,7 +3,7 @@ import type { Audit } from '../audit/audit.ts';
 import { type AuditRow, listAudit } from '../audit/store.ts';
 import type { Db } from '../db/open.ts';
 import { pagerFor, readList } from '../http/lists.ts';
-import { type Route, stream, view } from '../http/route.ts';
+import { type Route, raw, view } from '../http/route.ts';
 import { en } from '../text/en.ts';
 
 interface AuditPageParts {
@@ -49,7 +49,7 @@ export function auditPages({ db, audit }: AuditPageParts): readonly Route[] {
       method: 'GET',
       path: `${ROOT}.csv`,
       permission: 'audit.read',
-      handle: ({ query }) => stream('text/csv; charset=utf-8', Readable.from(rowsAsCsv(query.get('q') ?? ''))),
+      handle: ({ query }) => raw('text/csv; charset=utf-8', Readable.from(rowsAsCsv(query.get('q') ?? ''))),
     },
   ];
 }

@@ -3,6 +3,7 @@ import type { Db } from '../db/open.ts';
 import { clientConfig, configFileName, effective, PRIVATE_KEY_SLOT } from '../devices/client-config.ts';
 import { defaultsAsText, statusOf } from '../devices/describe.ts';
 import type { Devices, Issued } from '../devices/devices.ts';
+import { qrCode } from '../devices/qr.ts';
 import { deviceChanges, newDevice } from '../devices/schema.ts';
 import { DEVICE_SORTS, listDevices, type OwnedDevice } from '../devices/store.ts';
 import { orShowAgain } from '../http/forms.ts';
@@ -13,7 +14,6 @@ import type { Settings } from '../settings/settings.ts';
 import type { Clock } from '../system/clock.ts';
 import { en } from '../text/en.ts';
 import { deviceForm, readDeviceForm } from './device-form.ts';
-import { qrCode } from './qr.ts';
 
 export interface DevicePageParts {
   readonly db: Db;

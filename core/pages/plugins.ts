@@ -1,8 +1,8 @@
-import type { Actor } from '../accounts/permissions.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { Db } from '../db/open.ts';
 import { type Route, redirect, view } from '../http/route.ts';
-import type { PluginHost, PluginStatus } from '../plugin/host.ts';
+import type { PluginHost } from '../plugin/host.ts';
+import { switchPlugin } from '../plugin/switch.ts';
 import { en } from '../text/en.ts';
 
 interface PluginPageParts {
@@ -17,11 +17,6 @@ const text = en.plugins;
 const ROOT = '/admin/plugins';
 
 export function pluginPages({ db, audit, host, isSafeMode, leaveSafeMode }: PluginPageParts): readonly Route[] {
-  async function record(actor: Actor, action: string, { plugin, state }: PluginStatus): Promise<void> {
-    const target = { type: 'plugin', id: plugin.manifest.id, name: plugin.manifest.title };
-    await db.transaction((tx) => audit.record(tx, actor, { action, target, changes: { state: state.kind } }));
-  }
-
   return [
     {
       method: 'GET',
@@ -34,9 +29,8 @@ export function pluginPages({ db, audit, host, isSafeMode, leaveSafeMode }: Plug
       path: `${ROOT}/:id/enable`,
       permission: 'plugins.manage',
       async handle({ actor, params, session }) {
-        const status = await host.enable(params['id'] ?? '');
+        const status = await switchPlugin({ db, audit, host }, actor, params['id'] ?? '', 'enable');
         const { title } = status.plugin.manifest;
-        await record(actor, 'plugin.enabled', status);
         if (status.state.kind === 'failed') session.flash('danger', text.failedToStart(title, status.state.why));
         else session.flash('success', text.enabled(title));
         return redirect(ROOT);
@@ -63,8 +57,7 @@ export function pluginPages({ db, audit, host, isSafeMode, leaveSafeMode }: Plug
       path: `${ROOT}/:id/disable`,
       permission: 'plugins.manage',
       async handle({ actor, params, session }) {
-        const status = await host.disable(params['id'] ?? '');
-        await record(actor, 'plugin.disabled', status);
+        const status = await switchPlugin({ db, audit, host }, actor, params['id'] ?? '', 'disable');
         session.flash('success', text.disabled(status.plugin.manifest.title));
         return redirect(ROOT);
       },

@@ -71,8 +71,15 @@ export interface HostNetwork extends NetworkMap {
   refuseWhileWaiting(tx: Queries): Promise<void>;
 }
 
-/** Carries out an operation as the box's owner at the console; the answer is its body. */
-export type Operate = (id: string, call?: Partial<Pick<OperationCall, 'params' | 'query' | 'body'>>) => Promise<unknown>;
+/** Carries out operations as the box's owner at the console, or as one of the users; the answer is the operation's body. */
+export interface Operate {
+  (
+    id: string,
+    call?: Partial<Pick<OperationCall, 'params' | 'query' | 'body'>> & { readonly fields?: readonly string[]; readonly as?: string },
+  ): Promise<unknown>;
+  /** Whether it is about one thing that has an id. */
+  takesId(id: string): boolean;
+}
 
 /** A subcommand of `wiregui`. */
 export interface Command {
@@ -98,9 +105,11 @@ export interface SignInMethod {
   readonly icon: string;
 }
 
-/** Schema, permission, and the very service function that the page calls; the API plugin serves it. */
+/** Schema, permission, and the very service function that the page calls; the API plugin serves it and describes it. */
 export interface Operation {
   readonly id: string;
+  /** What it is about; operations of one tag stand together in the reference. */
+  readonly tag: string;
   readonly method: Route['method'];
   /** Below the API's root: `/devices/:id`. */
   readonly path: string;
@@ -108,6 +117,14 @@ export interface Operation {
   readonly summary: string;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodObject;
+  /** What is answered, or with `isList` each item of it; absent where nothing is, or something that is no JSON. */
+  readonly answer?: z.ZodType;
+  /** Answers part of a list: `items`, `total` and `next`. */
+  readonly isList?: true;
+  /** The answer holds something that is shown once, and must be kept nowhere. */
+  readonly answersSecret?: true;
+  /** The answer's media type where that is not JSON. */
+  readonly type?: string;
   /** 200 when absent. */
   readonly status?: 200 | 201 | 204;
   handle(call: OperationCall): Promise<OperationAnswer>;
@@ -123,7 +140,9 @@ export interface OperationCall {
 
 export interface OperationAnswer {
   readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Of lists: how long it is as a whole, and the cursor of what follows. */
+  readonly total?: number;
+  readonly next?: string | null;
 }
 
 /** Turns a bearer token into who it speaks for, or null. */

@@ -5,20 +5,25 @@ export type { PendingSignIn } from '../accounts/session-data.ts';
 export type { FactorMethod, SecondFactor, Step } from '../accounts/sign-in.ts';
 export { containing, userByEmail, userById } from '../accounts/store.ts';
 export { users } from '../accounts/tables.ts';
+export { resourceCommand } from '../commands/resource.ts';
 export * from '../db/columns.ts';
 export type { Db, Queries, ReadQueries } from '../db/open.ts';
-export { Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated } from '../errors.ts';
+export { after, type Listed, orderOf, type Page, pageOf, type Term } from '../db/paging.ts';
+export { Conflict, Forbidden, InvalidInput, NotFound, PreconditionFailed, TooManyRequests, Unauthenticated } from '../errors.ts';
+export type { EventName } from '../events/bus.ts';
 export { field, otherErrors } from '../http/fields.ts';
 export { orShowAgain, readForm } from '../http/forms.ts';
 export { pagerFor, readList, sortLinks } from '../http/lists.ts';
-export { download, json, localPath, type NavItem, type PageRequest, type Reply, type Route, redirect, view } from '../http/route.ts';
+export { download, json, localPath, type NavItem, type PageRequest, type Reply, type Route, raw, redirect, view } from '../http/route.ts';
 export { addressOf, isIpv6, numberOf, parseAddress, parseCidr, prefixOf } from '../net/cidr.ts';
 export type { Cidr, FragmentKey, Fragments, NftRule, UserId } from '../net/inputs.ts';
 export type { Topology } from '../net/topology.ts';
+export { paging, sortBy } from '../operations/query.ts';
 export { address, cidr, line, parse, within } from '../parse.ts';
 export { defineSection } from '../settings/sections.ts';
 export type { Clock } from '../system/clock.ts';
 export { hashToken, randomToken } from '../system/secrets.ts';
+export { VERSION } from '../version.ts';
 export {
   type AccountPanel,
   accountPanelSlot,
@@ -29,6 +34,7 @@ export {
   type HostNetwork,
   type Manifest,
   type Operation,
+  type OperationAnswer,
   operationSlot,
   type Parts,
   type Plugin,

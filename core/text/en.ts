@@ -84,6 +84,7 @@ export const en = {
     range: (min: number, max: number) => `must be a whole number from ${min} to ${max}`,
     email: 'must be an email address such as name@example.com',
     cidr: (value: string) => `“${value}” is not an address or network such as 10.0.0.0/8 or fd00::/64`,
+    cursor: 'is not the cursor of such a list',
     ipAddress: (text: string) => `${JSON.stringify(text)} is not an IP address such as 10.0.0.5 or fd00::5`,
     address: (value: string) => `“${value}” is neither an IP address nor a host name`,
     endpoint: 'must be a host name or address, with or without a port: vpn.example.com:51820',

@@ -1,44 +1,36 @@
-import { accountPanelSlot, bearerSlot, fill, type Host, InvalidInput, json, type Operation, operationSlot, type Plugin, parse, type Route } from '#core';
+import { accountPanelSlot, bearerSlot, fill, type Host, operationSlot, type Plugin } from '#core';
+import { tokenCommand } from './commands.ts';
+import { docsPages } from './docs.ts';
+import { createChanges } from './events.ts';
+import { createIdempotency } from './idempotency.ts';
+import { tokenOperations } from './operations.ts';
 import { tokenPages, tokenPanel } from './pages.ts';
+import { createRateLimit } from './rate-limit.ts';
+import { section } from './section.ts';
+import { serve } from './serve.ts';
 import { text } from './text.ts';
 import { createTokens } from './tokens.ts';
-import { fromWire, snakeCase, toWire } from './wire.ts';
 
-const ROOT = '/api/v0';
+const HOUR_MS = 3_600_000;
 
-/** Serves every operation that core and plugins contribute, to bearers of tokens. */
+/** Serves every operation that core and plugins contribute, to bearers of tokens, and describes them. */
 export const api: Plugin = {
-  manifest: { id: 'api', title: text.title, summary: text.summary },
+  manifest: { id: 'api', title: text.title, summary: text.summary, settings: section },
+  commands: [tokenCommand],
   setup(host: Host) {
     const tokens = createTokens(host);
+    const changes = createChanges(host);
+    const idempotency = createIdempotency(host);
+    const rateLimit = createRateLimit(host.clock, async () => (await host.settings.read(section)).requestsPerMinute);
     return {
-      pages: () => [...tokenPages(tokens), ...host.all(operationSlot).map(serve)],
+      pages() {
+        const operations = host.all(operationSlot);
+        return [...tokenPages(tokens), ...docsPages(operations), ...operations.map((operation) => serve(operation, { operations, idempotency, rateLimit }))];
+      },
+      api: [...tokenOperations(tokens), changes.operation],
+      jobs: [{ id: 'old-requests', everyMs: HOUR_MS, deadlineMs: 60_000, run: idempotency.removeOld }],
       fills: [fill(bearerSlot, tokens.authenticate), fill(accountPanelSlot, tokenPanel(tokens))],
+      stop: async () => changes.stop(),
     };
   },
 };
-
-function serve(operation: Operation): Route {
-  const { method, path, permission, status = 200 } = operation;
-  return {
-    method,
-    path: `${ROOT}${path}`,
-    permission,
-    auth: 'bearer',
-    async handle({ actor, params, query, body }) {
-      try {
-        const given = fromWire(Object.fromEntries(query)) as Record<string, unknown>;
-        const asked = operation.query ? parse(operation.query, given) : given;
-        const answer = await operation.handle({ actor, params, query: asked, body: fromWire(body ?? {}) });
-        return json(toWire(answer.body), status, answer.headers);
-      } catch (error) {
-        throw error instanceof InvalidInput ? spelledForWire(error) : error;
-      }
-    },
-  };
-}
-
-/** The same problems under the names that the caller used. */
-function spelledForWire(error: InvalidInput): InvalidInput {
-  return new InvalidInput(Object.fromEntries(Object.entries(error.fields).map(([field, messages]) => [snakeCase(field), messages])), { cause: error });
-}

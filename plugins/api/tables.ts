@@ -1,5 +1,5 @@
 import { index, sqliteTable, uniqueIndex } from 'drizzle-orm/sqlite-core';
-import { common, text, time, type UserId, users } from '#core';
+import { common, secret, text, time, type UserId, users, whole } from '#core';
 
 export const apiTokens = sqliteTable(
   'api_tokens',
@@ -17,4 +17,20 @@ export const apiTokens = sqliteTable(
     lastUsedAt: time(),
   },
   (table) => [uniqueIndex('api_tokens_hash').on(table.hash), index('api_tokens_user').on(table.userId)],
+);
+
+/** Requests that came with an Idempotency-Key, by the hash of user and key. */
+export const apiRequests = sqliteTable(
+  'api_requests',
+  {
+    id: text().primaryKey(),
+    /** SHA-256 of what was asked. */
+    fingerprint: text().notNull(),
+    /** Null while it runs. */
+    status: whole(),
+    /** Null when it held a secret. */
+    answer: secret(),
+    createdAt: time().notNull(),
+  },
+  (table) => [index('api_requests_created').on(table.createdAt)],
 );

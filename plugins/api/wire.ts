@@ -11,10 +11,17 @@ export function fromWire(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [camelCase(key), item]));
 }
 
+const snakes = new Map<string, string>();
+
+/** The names are few, and each list answers them fifty times over. */
 export function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const known = snakes.get(name);
+  if (known !== undefined) return known;
+  const spelled = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  if (snakes.size < 1_000) snakes.set(name, spelled);
+  return spelled;
 }
 
-function camelCase(name: string): string {
+export function camelCase(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -1,7 +1,7 @@
 import type { Host, Plugin } from '#core';
 import { assertionPages } from './assertion-pages.ts';
 import { createAssertions } from './assertions.ts';
-import { can } from './can.ts';
+import { can, ruleCommand } from './commands.ts';
 import { compile } from './compile.ts';
 import { firewallOperations } from './operations.ts';
 import { createPolicy, takeBack } from './policy.ts';
@@ -16,7 +16,7 @@ import { text } from './text.ts';
 /** Rules for what peers send, an answer to who may reach what, and what must stay so. */
 export const firewall: Plugin = {
   manifest: { id: 'firewall', title: text.title, summary: text.summary, whenOff: text.whenOff, settings: section },
-  commands: [can],
+  commands: [can, ruleCommand],
   setup(host: Host) {
     const assertions = createAssertions(host);
     const rules = createRules(host, assertions);

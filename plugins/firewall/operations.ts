@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Host, line, type Operation } from '#core';
+import { type Host, type Operation, paging } from '#core';
 import type { Assertions, CheckedAssertion } from './assertions.ts';
 import type { Place, Rules } from './rules.ts';
 import { newAssertion, newRule, question, ruleChanges } from './schema.ts';
@@ -13,36 +13,68 @@ interface OperationParts extends Pick<Host, 'db'> {
   readonly simulate: Simulate;
 }
 
-const permission = 'rules.manage';
+const shared = { tag: 'Firewall', permission: 'rules.manage' } as const;
 const override = { overrideAssertions: z.boolean().default(false) };
 const list = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(500).default(50),
-  offset: z.coerce.number().int().min(0).default(0),
-  q: line(0, 200).optional(),
+  ...paging,
   userId: z.union([z.uuid(), z.literal('everyone')]).optional(),
 });
 const position = z.strictObject({ before: z.uuid().nullable().default(null), ...override });
+
+const moment = z.iso.datetime();
+const flow = { protocol: newRule.shape.protocol.unwrap(), portRange: z.string().nullable(), userId: z.uuid().nullable(), comment: z.string() };
+const common = { id: z.uuid(), createdAt: moment, updatedAt: moment };
+const ruleAnswer = z.strictObject({
+  ...common,
+  action: newRule.shape.action,
+  destination: z.string().nullable(),
+  ...flow,
+  priority: z.int(),
+  enabled: z.boolean(),
+  userEmail: z.string().nullable(),
+});
+const assertionAnswer = z.strictObject({
+  ...common,
+  expectation: newAssertion.shape.expectation,
+  destination: z.string(),
+  ...flow,
+  userEmail: z.string().nullable(),
+});
+const checkedAnswer = assertionAnswer.extend({ holds: z.boolean(), brokenBy: z.string().nullable() });
+const simulationAnswer = z.strictObject({
+  verdict: newRule.shape.action,
+  decidedBy: z.enum(['rule', 'default-policy', 'peer-to-peer']),
+  ruleId: z.uuid().nullable(),
+  explanation: z.string(),
+  notAPeer: z.string().nullable(),
+  others: z.array(
+    z.strictObject({ rule_id: z.uuid(), why: z.enum(['disabled', 'destination', 'protocol', 'ports', 'later', 'peer-to-peer']), explanation: z.string() }),
+  ),
+});
 
 /** What the API offers: the service functions that the pages call. */
 export function firewallOperations({ db, rules, assertions, simulate }: OperationParts): readonly Operation[] {
   return [
     {
+      ...shared,
       id: 'list-rules',
+      answer: ruleAnswer,
+      isList: true,
       method: 'GET',
       path: '/rules',
-      permission,
       summary: 'List firewall rules in the order in which they are asked',
       query: list,
       async handle({ query }) {
-        const { items, total } = await listRules(db, query as unknown as z.output<typeof list>);
-        return { body: items, headers: { 'X-Total-Count': String(total) } };
+        const { items, total, next } = await listRules(db, query as unknown as z.output<typeof list>);
+        return { body: items, total, next };
       },
     },
     {
+      ...shared,
       id: 'create-rule',
+      answer: ruleAnswer,
       method: 'POST',
       path: '/rules',
-      permission,
       summary: 'Create a firewall rule',
       body: newRule.extend(override),
       status: 201,
@@ -52,18 +84,20 @@ export function firewallOperations({ db, rules, assertions, simulate }: Operatio
       },
     },
     {
+      ...shared,
       id: 'get-rule',
+      answer: ruleAnswer,
       method: 'GET',
       path: '/rules/:id',
-      permission,
       summary: 'One firewall rule',
       handle: async ({ actor, params }) => ({ body: await rules.get(actor, params['id'] ?? '') }),
     },
     {
+      ...shared,
       id: 'update-rule',
+      answer: ruleAnswer,
       method: 'PATCH',
       path: '/rules/:id',
-      permission,
       summary: 'Change a firewall rule',
       body: ruleChanges.extend(override),
       async handle({ actor, params, body }) {
@@ -72,10 +106,11 @@ export function firewallOperations({ db, rules, assertions, simulate }: Operatio
       },
     },
     {
+      ...shared,
       id: 'move-rule',
+      answer: ruleAnswer,
       method: 'POST',
       path: '/rules/:id/position',
-      permission,
       summary: 'Put a firewall rule before another one of the same user, or at the end',
       body: position,
       async handle({ actor, params, body }) {
@@ -84,22 +119,24 @@ export function firewallOperations({ db, rules, assertions, simulate }: Operatio
       },
     },
     {
+      ...shared,
       id: 'delete-rule',
       method: 'DELETE',
       path: '/rules/:id',
-      permission,
       summary: 'Delete a firewall rule',
+      query: z.strictObject({ overrideAssertions: z.stringbool().default(false) }),
       status: 204,
       async handle({ actor, params, query }) {
-        await rules.remove(actor, params['id'] ?? '', { overridesAssertions: query['overrideAssertions'] === 'true' });
+        await rules.remove(actor, params['id'] ?? '', { overridesAssertions: query['overrideAssertions'] === true });
         return {};
       },
     },
     {
+      ...shared,
       id: 'simulate',
+      answer: simulationAnswer,
       method: 'POST',
       path: '/rules/simulation',
-      permission,
       summary: 'What becomes of a packet, and which rule decides',
       body: question,
       async handle({ actor, body }) {
@@ -109,36 +146,42 @@ export function firewallOperations({ db, rules, assertions, simulate }: Operatio
           body: {
             ...answer,
             decidedBy: decidedBy.kind,
-            rule,
+            ruleId: rule?.id ?? null,
             explanation: describeDecider(decidedBy),
-            others: others.map((other) => ({ ruleId: other.rule.id, why: other.why, explanation: text.simulator.why[other.why] })),
+            others: others.map((other) => ({ rule_id: other.rule.id, why: other.why, explanation: text.simulator.why[other.why] })),
           },
         };
       },
     },
     {
+      ...shared,
       id: 'list-assertions',
+      answer: checkedAnswer,
+      isList: true,
       method: 'GET',
       path: '/assertions',
-      permission,
       summary: 'List assertions, each with whether it holds',
-      handle: async ({ actor }) => ({ body: (await assertions.list(actor)).map(showAssertion) }),
+      async handle({ actor }) {
+        const all = await assertions.list(actor);
+        return { body: all.map(showAssertion), total: all.length, next: null };
+      },
     },
     {
+      ...shared,
       id: 'create-assertion',
+      answer: assertionAnswer,
       method: 'POST',
       path: '/assertions',
-      permission,
       summary: 'Write down what must stay so',
       body: newAssertion,
       status: 201,
       handle: async ({ actor, body }) => ({ body: await assertions.create(actor, body) }),
     },
     {
+      ...shared,
       id: 'delete-assertion',
       method: 'DELETE',
       path: '/assertions/:id',
-      permission,
       summary: 'Delete an assertion',
       status: 204,
       handle: ({ actor, params }) => assertions.remove(actor, params['id'] ?? '').then(() => ({})),

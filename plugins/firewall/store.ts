@@ -1,5 +1,5 @@
 import { and, asc, count, eq, getTableColumns, inArray, isNull, like, or, sql } from 'drizzle-orm';
-import { containing, type FragmentKey, type ReadQueries, type UserId, users } from '#core';
+import { after, containing, type FragmentKey, type Listed, orderOf, type Page, pageOf, type ReadQueries, type Term, type UserId, users } from '#core';
 import { assertions, rules } from './tables.ts';
 
 export type Rule = typeof rules.$inferSelect;
@@ -7,22 +7,23 @@ export type Assertion = typeof assertions.$inferSelect;
 /** With whom it is for; null is everyone. */
 export type Named<T> = T & { readonly userEmail: string | null };
 
-export interface RuleQuery {
+export interface RuleQuery extends Page {
   readonly q?: string | undefined;
   /** A user's id, or `everyone` for the global ones. */
   readonly userId?: string | undefined;
-  readonly limit: number;
-  readonly offset: number;
 }
 
 /** The order that decides: own rules before global ones, each by priority, then age. */
-const ORDER = [sql`${rules.userId} is null`, asc(users.email), asc(rules.priority), asc(rules.createdAt), asc(rules.id)] as const;
+const ORDER: readonly Term<Named<Rule>>[] = [
+  { by: sql`(${rules.userId} is null)`, of: ({ userId }) => userId === null },
+  { by: users.email, of: ({ userEmail }) => userEmail },
+  { by: rules.priority, of: ({ priority }) => priority },
+  { by: rules.createdAt, of: ({ createdAt }) => createdAt },
+  { by: rules.id, of: ({ id }) => id },
+];
 const SCOPE_ORDER = [asc(rules.priority), asc(rules.createdAt), asc(rules.id)] as const;
 
-export async function listRules(
-  db: ReadQueries,
-  { q, userId, limit, offset }: RuleQuery,
-): Promise<{ readonly items: readonly Named<Rule>[]; readonly total: number }> {
+export async function listRules(db: ReadQueries, { q, userId, limit, offset = 0, cursor }: RuleQuery): Promise<Listed<Named<Rule>>> {
   const pattern = q ? containing(q) : undefined;
   const matches =
     pattern === undefined
@@ -30,13 +31,13 @@ export async function listRules(
       : or(like(rules.comment, pattern), like(rules.destination, pattern), like(rules.portRange, pattern), like(users.email, pattern));
   const scope = userId === undefined ? undefined : userId === 'everyone' ? isNull(rules.userId) : eq(rules.userId, userId as UserId);
   const where = and(matches, scope);
-  const items = await named(db)
-    .where(where)
-    .orderBy(...ORDER)
-    .limit(limit)
+  const found = await named(db)
+    .where(and(where, after(ORDER, cursor)))
+    .orderBy(...orderOf(ORDER))
+    .limit(limit + 1)
     .offset(offset);
   const [row] = await db.select({ total: count() }).from(rules).leftJoin(users, eq(rules.userId, users.id)).where(where);
-  return { items, total: row?.total ?? 0 };
+  return { ...pageOf(ORDER, found, limit), total: row?.total ?? 0 };
 }
 
 export async function ruleById(db: ReadQueries, id: string): Promise<Named<Rule> | null> {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { apiOf } from '../../support/api.ts';
 import { createTestApp, type TestApp } from '../../support/app.ts';
 
 const USER = { email: 'user@example.com', password: 'the password of a user' };
@@ -12,8 +13,8 @@ describe('the REST API', () => {
     box = await createTestApp();
     const browser = await box.signedIn();
     await browser.post('/admin/users', { ...USER, role: 'unprivileged' });
-    admin = await tokenOf(box);
-    user = await tokenOf(box, USER);
+    admin = (await apiOf(box)).token;
+    user = (await apiOf(box, USER)).token;
   });
   afterAll(() => box[Symbol.asyncDispose]());
 
@@ -67,7 +68,7 @@ describe('the REST API', () => {
   it('refuses unknown, expired and revoked tokens, and those of disabled users', async () => {
     expect((await call('GET', '/devices', { token: '' })).status).toBe(401);
     expect((await call('GET', '/devices', { token: 'wg_guess' })).status).toBe(401);
-    const brief = await tokenOf(box, USER, '1');
+    const brief = (await apiOf(box, USER, '1')).token;
     box.clock.advance(86_400_001);
     expect((await call('GET', '/devices', { token: brief })).status).toBe(401);
     const [{ id }] = (await call('GET', '/users?q=user@')).body;
@@ -108,9 +109,3 @@ describe('the REST API', () => {
     expect(answer.body.errors.ipv4_network[0]).toContain('outside 10.99.0.0/24');
   });
 });
-
-async function tokenOf(box: TestApp, who?: { readonly email: string; readonly password: string }, days = '30'): Promise<string> {
-  const browser = await box.signedIn(who);
-  const answer = await browser.post('/account/tokens', { name: `token ${Math.random()}`, days });
-  return /wg_[A-Za-z0-9_-]{43}/.exec(answer.text)?.[0] ?? '';
-}

@@ -1,0 +1,87 @@
+import { PassThrough } from 'node:stream';
+import { type Actor, allows, type EventName, type Host, type Operation, TooManyRequests } from '#core';
+import { text } from './text.ts';
+import { toWire } from './wire.ts';
+
+type Needs = Pick<Host, 'events' | 'clock'>;
+type Event = Readonly<Record<string, unknown>>;
+
+/** What is told, and to whom beside the user it is about. */
+const TOLD: Readonly<Partial<Record<EventName, string>>> = {
+  'user.changed': 'users.manage',
+  'user.deleted': 'users.manage',
+  'user.signed-in': 'users.manage',
+  'device.changed': 'devices.manage',
+  'device.deleted': 'devices.manage',
+  'rules.changed': 'rules.manage',
+  'session.ended': 'users.manage',
+  'notification.raised': 'diagnostics.read',
+};
+/** Of one user at a time. */
+const MOST_STREAMS = 10;
+const HEARTBEAT_MS = 20_000;
+/** Then the caller comes back, and is asked who it is anew. */
+const LONGEST_MS = 10 * 60_000;
+
+export interface Changes {
+  readonly operation: Operation;
+  stop(): void;
+}
+
+/** `GET /events`: what changes, as it changes (server-sent events, WHATWG HTML §9.2). */
+export function createChanges({ events, clock }: Needs): Changes {
+  const listeners = new Map<PassThrough, Actor>();
+  const stops = Object.entries(TOLD).map(([name, permission]) => events.on(name as EventName, (event) => tell(name, permission, event)));
+  // Whoever is disabled, demoted or deleted is asked anew who they are.
+  stops.push(
+    events.on('user.changed', ({ userId }) => endOf(userId)),
+    events.on('user.deleted', ({ userId }) => endOf(userId)),
+  );
+
+  function tell(name: string, permission: string, event: Event): void {
+    const message = `event: ${name}\ndata: ${JSON.stringify(toWire(event))}\n\n`;
+    for (const [stream, actor] of listeners)
+      if (allows(actor, permission) || (actor.userId !== null && event['userId'] === actor.userId && permission !== 'rules.manage')) stream.write(message);
+  }
+
+  function endOf(userId: string): void {
+    for (const [stream, actor] of listeners) if (actor.userId === userId) stream.end();
+  }
+
+  function open(actor: Actor): PassThrough {
+    const mine = [...listeners.values()].filter(({ userId }) => userId === actor.userId).length;
+    if (mine >= MOST_STREAMS) throw new TooManyRequests(text.tooManyStreams(MOST_STREAMS), HEARTBEAT_MS / 1_000);
+    const stream = new PassThrough();
+    let cancelBeat = clock.after(HEARTBEAT_MS, beat);
+    const cancelEnd = clock.after(LONGEST_MS, () => stream.end());
+    function beat(): void {
+      stream.write(': \n\n');
+      cancelBeat = clock.after(HEARTBEAT_MS, beat);
+    }
+    listeners.set(stream, actor);
+    stream.write('retry: 2000\n\n');
+    stream.on('close', () => {
+      listeners.delete(stream);
+      cancelBeat();
+      cancelEnd();
+    });
+    return stream;
+  }
+
+  return {
+    operation: {
+      id: 'stream-events',
+      tag: 'Events',
+      method: 'GET',
+      path: '/events',
+      permission: 'account.own',
+      summary: 'What changes, as it changes: everything for administrators, else what is about oneself',
+      type: 'text/event-stream',
+      handle: async ({ actor }) => ({ body: open(actor) }),
+    },
+    stop() {
+      for (const stop of stops) stop();
+      for (const stream of listeners.keys()) stream.end();
+    },
+  };
+}
