@@ -1,6 +1,7 @@
 import type { Plugin } from '#core';
 import { api } from './api/index.ts';
 import { firewall } from './firewall/index.ts';
+import { firezoneApi } from './firezone-api/index.ts';
 
 /** Every plugin this box knows, in the order they start. */
-export const plugins: readonly Plugin[] = [firewall, api];
+export const plugins: readonly Plugin[] = [firewall, api, firezoneApi];

@@ -49,13 +49,12 @@ export async function writeBackup(dataDirectory: string, output: Writable): Prom
     const files = { [DATABASE_FILE]: await hashOf(copy), ...(key === null ? {} : { [KEY_FILE]: createHash('sha256').update(key).digest('hex') }) };
     const manifest: BackupManifest = { format: 'wiregui-backup-1', version: VERSION, createdAt: new Date(statSync(copy).mtimeMs).toISOString(), files };
     const archive = pack();
-    const writing = pipeline(archive, createGzip(), output);
     archive.entry({ name: MANIFEST_FILE, mode: 0o600 }, JSON.stringify(manifest));
     if (key !== null) archive.entry({ name: KEY_FILE, mode: 0o600 }, key);
     const entry = archive.entry({ name: DATABASE_FILE, mode: 0o600, size: statSync(copy).size });
-    await pipeline(createReadStream(copy), entry);
-    archive.finalize();
-    await writing;
+    const filling = pipeline(createReadStream(copy), entry).then(() => archive.finalize());
+    // Together: whoever takes the archive may leave in the middle.
+    await Promise.all([pipeline(archive, createGzip(), output), filling]);
   } finally {
     source.close();
     rmSync(copy, { force: true });

@@ -18,6 +18,8 @@ export interface Db extends ReadQueries {
    * Await nothing but queries inside: everybody else who writes is waiting. Committed is on disk (synchronous=FULL).
    */
   transaction<T>(work: (tx: Queries) => Promise<T>): Promise<T>;
+  /** What `load` answered under this key, until anybody commits anything. The answer is shared: nobody may change it. */
+  remembered<T>(key: string, load: () => Promise<T>): Promise<T>;
   /** Changes whenever another process has committed (sqlite.org/pragma.html#pragma_data_version). */
   foreignVersion(): number;
   /** The file behind it, for migrations and backups. */
@@ -101,11 +103,35 @@ function createDb(writer: Database.Database, reader: Database.Database): Db {
       last = turn.catch(() => undefined);
       return turn;
     },
+    remembered: createMemory(reader),
     foreignVersion: () => Number(writer.pragma('data_version', { simple: true })),
     writer,
     close() {
       reader.close();
       writer.close();
     },
+  };
+}
+
+const MOST_REMEMBERED = 100;
+
+/** The reader's data_version changes with every commit of the writer or of another process, and costs two microseconds. */
+function createMemory(reader: Database.Database): Db['remembered'] {
+  const answers = new Map<string, unknown>();
+  const version = reader.prepare('PRAGMA data_version').pluck();
+  let rememberedAt: unknown;
+
+  return async <T>(key: string, load: () => Promise<T>): Promise<T> => {
+    const now = version.get();
+    if (now !== rememberedAt) answers.clear();
+    rememberedAt = now;
+    if (answers.has(key)) return answers.get(key) as T;
+    const answer = await load();
+    // Something may have been committed meanwhile.
+    if (now !== rememberedAt || now !== version.get()) return answer;
+    const [oldest] = answers.keys();
+    if (answers.size >= MOST_REMEMBERED && oldest !== undefined) answers.delete(oldest);
+    answers.set(key, answer);
+    return answer;
   };
 }

@@ -1,7 +1,7 @@
 import { and, asc, count, eq, getTableColumns, gt, isNotNull, like, or, sql } from 'drizzle-orm';
 import { containing, type ListQuery, sorted } from '../accounts/store.ts';
 import { users } from '../accounts/tables.ts';
-import type { ReadQueries } from '../db/open.ts';
+import type { Db, ReadQueries } from '../db/open.ts';
 import { after, type Listed, orderOf, pageOf, type Term } from '../db/paging.ts';
 import type { DeviceId, UserId } from '../net/inputs.ts';
 import { devices } from './tables.ts';
@@ -38,7 +38,12 @@ export async function deviceById(db: ReadQueries, id: string): Promise<OwnedDevi
   return device ?? null;
 }
 
-export async function listDevices(db: ReadQueries, query: DeviceQuery): Promise<Listed<OwnedDevice>> {
+/** Lists are asked for again and again while nothing changes. */
+export async function listDevices(db: Db, query: DeviceQuery): Promise<Listed<OwnedDevice>> {
+  return db.remembered(`devices ${JSON.stringify(query)}`, () => findDevices(db, query));
+}
+
+async function findDevices(db: ReadQueries, query: DeviceQuery): Promise<Listed<OwnedDevice>> {
   const pattern = query.q ? containing(query.q) : undefined;
   const matches =
     pattern === undefined
@@ -51,7 +56,8 @@ export async function listDevices(db: ReadQueries, query: DeviceQuery): Promise<
     .orderBy(...orderOf(order))
     .limit(query.limit + 1)
     .offset(query.offset ?? 0);
-  const [row] = await db.select({ total: count() }).from(devices).innerJoin(users, eq(devices.userId, users.id)).where(where);
+  const counting = db.select({ total: count() }).from(devices).$dynamic();
+  const [row] = await (matches ? counting.innerJoin(users, eq(devices.userId, users.id)) : counting).where(where);
   return { ...pageOf(order, found, query.limit), total: row?.total ?? 0 };
 }
 

@@ -92,6 +92,7 @@ function send(ctx: Context, reply: Reply, parts: MountParts): void {
     return;
   }
   if (reply.kind === 'download') ctx.attachment(reply.fileName);
+  else ctx.set(reply.headers);
   ctx.type = reply.type;
   ctx.body = reply.body;
 }

@@ -41,7 +41,12 @@ export type Reply =
   | { readonly kind: 'json'; readonly body: unknown; readonly status: number; readonly headers: Readonly<Record<string, string>> }
   | { readonly kind: 'download'; readonly fileName: string; readonly type: string; readonly body: string | Buffer }
   /** A body that is neither a page nor JSON. */
-  | { readonly kind: 'raw'; readonly type: string; readonly body: string | Buffer | Readable }
+  | {
+      readonly kind: 'raw';
+      readonly type: string;
+      readonly body: string | Buffer | Readable;
+      readonly headers: Readonly<Record<string, string>>;
+    }
   | { readonly kind: 'empty'; readonly status: number };
 
 export interface Route {
@@ -85,8 +90,8 @@ export function download(fileName: string, type: string, body: string | Buffer):
 }
 
 /** A body that is neither a page nor JSON, and may come bit by bit: an export, live events, a picture. */
-export function raw(type: string, body: string | Buffer | Readable): Reply {
-  return { kind: 'raw', type, body };
+export function raw(type: string, body: string | Buffer | Readable, headers: Readonly<Record<string, string>> = {}): Reply {
+  return { kind: 'raw', type, body, headers };
 }
 
 /** Only a path of this site: anything that a browser could read as another host becomes the start page. */

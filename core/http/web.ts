@@ -75,7 +75,7 @@ export async function createWeb(parts: WebParts): Promise<Web> {
 
   async function actorOfSession(ctx: Context): Promise<Actor | null> {
     const { userId } = (ctx['session'] ?? {}) as SessionData;
-    const user = userId === undefined ? null : await userById(db, userId);
+    const user = userId === undefined ? null : await db.remembered(`user ${userId}`, () => userById(db, userId));
     if (user === null || user.disabledAt !== null) return null;
     ctx.state['theme'] = user.theme;
     const { localAddress = '', localPort = 0 } = ctx.req.socket;

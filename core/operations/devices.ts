@@ -172,8 +172,15 @@ export function deviceOperations({ db, devices, settings, sections, clock, serve
   ];
 }
 
+const shown = new WeakMap<OwnedDevice, { readonly status: string; readonly isOnline: boolean }>();
+
+/** The same answer for the same row while time has not changed its status: lists are asked for again and again. */
 function showDevice(device: OwnedDevice, vpnSessionDuration: number, now: Date): object {
   const status = statusOf(device, vpnSessionDuration, now);
+  const before = shown.get(device);
+  if (before?.status === status.kind && before.isOnline === status.isOnline) return before;
   const { presharedKey: _secret, owner, disabledBy: _by, ...columns } = device;
-  return { ...columns, userEmail: owner.email, status: status.kind, isOnline: status.isOnline };
+  const answer = { ...columns, userEmail: owner.email, status: status.kind, isOnline: status.isOnline };
+  shown.set(device, answer);
+  return answer;
 }

@@ -64,9 +64,19 @@ export function createPluginHost({ plugins, states, services, networkFor, jobs, 
   const running = new Map<string, Running>();
   const state = new Map<string, PluginState>(plugins.map(({ manifest }) => [manifest.id, { kind: 'off' }]));
 
-  const all = <T>(place: Slot<T>): readonly T[] =>
-    [...coreFills(), ...ordered().flatMap(({ fills }) => fills)].filter((item) => item.slot.name === place.name).map((item) => item.value as T);
+  /** Asked for at every request, changed when a plugin comes or goes. */
+  let filled: readonly Fill[] | null = null;
+
+  function all<T>(place: Slot<T>): readonly T[] {
+    filled ??= [...coreFills(), ...ordered().flatMap(({ fills }) => fills)];
+    return filled.filter((item) => item.slot.name === place.name).map((item) => item.value as T);
+  }
   const ordered = () => plugins.flatMap(({ manifest }) => running.get(manifest.id) ?? []);
+
+  function setState(id: string, next: PluginState): void {
+    state.set(id, next);
+    filled = null;
+  }
 
   async function start(plugin: Plugin): Promise<void> {
     const { id } = plugin.manifest;
@@ -77,9 +87,9 @@ export function createPluginHost({ plugins, states, services, networkFor, jobs, 
         plugin.setup({ ...services, network: networkFor(id), log, all }),
       );
       running.set(id, { parts, fills: fillsOf(parts), stops: mount(id, parts) });
-      state.set(id, { kind: 'running' });
+      setState(id, { kind: 'running' });
     } catch (error) {
-      state.set(id, { kind: 'failed', why: messageOf(error) });
+      setState(id, { kind: 'failed', why: messageOf(error) });
       services.log.error({ plugin: id, error: messageOf(error) }, 'plugin failed to start');
     }
   }
@@ -99,6 +109,7 @@ export function createPluginHost({ plugins, states, services, networkFor, jobs, 
     const active = running.get(plugin.manifest.id);
     if (!active) return;
     running.delete(plugin.manifest.id);
+    filled = null;
     for (const end of active.stops) end();
     try {
       await within(DEADLINE_MS.stop, services.clock, `${plugin.manifest.id} stop`, async () => active.parts.stop?.());
@@ -110,7 +121,7 @@ export function createPluginHost({ plugins, states, services, networkFor, jobs, 
   async function switchOff(plugin: Plugin): Promise<void> {
     const { id } = plugin.manifest;
     await stop(plugin);
-    state.set(id, { kind: 'off' });
+    setState(id, { kind: 'off' });
     await network.forgetFragments(id);
   }
 
@@ -147,8 +158,8 @@ export function createPluginHost({ plugins, states, services, networkFor, jobs, 
     async startAll(isSafeMode) {
       for (const plugin of plugins) {
         const isEnabled = await states.isEnabled(plugin.manifest.id);
-        if (!isEnabled) state.set(plugin.manifest.id, { kind: 'off' });
-        else if (isSafeMode) state.set(plugin.manifest.id, { kind: 'safe-mode' });
+        if (!isEnabled) setState(plugin.manifest.id, { kind: 'off' });
+        else if (isSafeMode) setState(plugin.manifest.id, { kind: 'safe-mode' });
         else await start(plugin);
       }
     },

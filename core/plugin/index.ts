@@ -35,6 +35,7 @@ export {
   type Manifest,
   type Operation,
   type OperationAnswer,
+  type OperationCall,
   operationSlot,
   type Parts,
   type Plugin,

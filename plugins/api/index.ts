@@ -1,4 +1,4 @@
-import { accountPanelSlot, bearerSlot, fill, type Host, operationSlot, type Plugin } from '#core';
+import { type Actor, accountPanelSlot, bearerSlot, fill, type Host, operationSlot, type Plugin } from '#core';
 import { tokenCommand } from './commands.ts';
 import { docsPages } from './docs.ts';
 import { createChanges } from './events.ts';
@@ -22,6 +22,14 @@ export const api: Plugin = {
     const changes = createChanges(host);
     const idempotency = createIdempotency(host);
     const rateLimit = createRateLimit(host.clock, async () => (await host.settings.read(section)).requestsPerMinute);
+
+    /** Whatever takes tokens counts: this API, and those of other plugins. */
+    async function authenticate(token: string, ip: string): Promise<Actor | null> {
+      const actor = await tokens.authenticate(token, ip);
+      if (actor) await rateLimit.count(actor);
+      return actor;
+    }
+
     return {
       pages() {
         const operations = host.all(operationSlot);
@@ -29,7 +37,7 @@ export const api: Plugin = {
       },
       api: [...tokenOperations(tokens), changes.operation],
       jobs: [{ id: 'old-requests', everyMs: HOUR_MS, deadlineMs: 60_000, run: idempotency.removeOld }],
-      fills: [fill(bearerSlot, tokens.authenticate), fill(accountPanelSlot, tokenPanel(tokens))],
+      fills: [fill(bearerSlot, authenticate), fill(accountPanelSlot, tokenPanel(tokens))],
       stop: async () => changes.stop(),
     };
   },

@@ -3,8 +3,10 @@ import { text } from './text.ts';
 
 /** Counts requests of one user in windows of a minute. */
 export interface RateLimit {
-  /** The headers that say how many are left (draft-ietf-httpapi-ratelimit-headers). Throws TooManyRequests. */
-  count(actor: Actor): Promise<Readonly<Record<string, string>>>;
+  /** Throws TooManyRequests. */
+  count(actor: Actor): Promise<void>;
+  /** The headers that say how many are left (draft-ietf-httpapi-ratelimit-headers). */
+  headersFor(actor: Actor): Promise<Readonly<Record<string, string>>>;
 }
 
 const WINDOW_MS = 60_000;
@@ -14,20 +16,24 @@ export function createRateLimit(clock: Clock, mostPerMinute: () => Promise<numbe
   let windowEndsAt = 0;
   let counts = new Map<string, number>();
 
+  const nameOf = ({ userId, name }: Actor) => userId ?? name;
+  const secondsLeft = () => Math.ceil((windowEndsAt - clock.now().getTime()) / 1_000);
+
   return {
     async count(actor) {
-      const now = clock.now().getTime();
-      if (now >= windowEndsAt) {
+      if (secondsLeft() <= 0) {
         counts = new Map();
-        windowEndsAt = now + WINDOW_MS;
+        windowEndsAt = clock.now().getTime() + WINDOW_MS;
       }
       const most = await mostPerMinute();
-      const who = actor.userId ?? actor.name;
-      const count = (counts.get(who) ?? 0) + 1;
-      counts.set(who, count);
-      const seconds = Math.ceil((windowEndsAt - now) / 1_000);
-      if (count > most) throw new TooManyRequests(text.tooManyRequests(most), seconds);
-      return { 'RateLimit-Policy': `"default";q=${most};w=${WINDOW_MS / 1_000}`, RateLimit: `"default";r=${most - count};t=${seconds}` };
+      const count = (counts.get(nameOf(actor)) ?? 0) + 1;
+      counts.set(nameOf(actor), count);
+      if (count > most) throw new TooManyRequests(text.tooManyRequests(most), secondsLeft());
+    },
+    async headersFor(actor) {
+      const most = await mostPerMinute();
+      const left = Math.max(0, most - (counts.get(nameOf(actor)) ?? 0));
+      return { 'RateLimit-Policy': `"default";q=${most};w=${WINDOW_MS / 1_000}`, RateLimit: `"default";r=${left};t=${secondsLeft()}` };
     },
   };
 }

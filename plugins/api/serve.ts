@@ -16,7 +16,7 @@ import { entityTag, isSameEntity } from './entity-tag.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { text } from './text.ts';
-import { camelCase, fromWire, snakeCase, toWire } from './wire.ts';
+import { camelCase, fromWire, listText, snakeCase, toWire } from './wire.ts';
 
 export const ROOT = '/api/v0';
 
@@ -35,10 +35,11 @@ export function serve(operation: Operation, parts: ServeParts): Route {
     permission,
     auth: 'bearer',
     async handle(request) {
-      const limits = await parts.rateLimit.count(request.actor);
       try {
         const reply = await answer(operation, request, parts);
-        return reply.kind === 'json' ? { ...reply, headers: { ...reply.headers, ...limits } } : reply;
+        return reply.kind === 'json' || reply.kind === 'raw'
+          ? { ...reply, headers: { ...reply.headers, ...(await parts.rateLimit.headersFor(request.actor)) } }
+          : reply;
       } catch (error) {
         throw error instanceof InvalidInput ? spelledForWire(error) : error;
       }
@@ -105,7 +106,7 @@ function replyTo(operation: Operation, request: PageRequest, { body, total, next
   const { status = 200, type, isList, method } = operation;
   if (type !== undefined) return raw(type, body as Parameters<typeof raw>[1]);
   if (status === 204) return { kind: 'empty', status };
-  if (isList) return json((body as readonly unknown[]).map(toWire), status, listHeaders(request, total ?? 0, next ?? null));
+  if (isList) return raw('application/json', listText(body as readonly object[]), listHeaders(request, total ?? 0, next ?? null));
   const shown = toWire(body);
   const tag = entityTag(shown);
   const isKnown = method === 'GET' && isSameEntity(String(request.headers['if-none-match'] ?? ''), tag);

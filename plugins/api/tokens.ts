@@ -1,4 +1,4 @@
-import { and, count, desc, eq, gt } from 'drizzle-orm';
+import { and, count, desc, eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { type Actor, authorize, Conflict, type Host, hashToken, line, NotFound, parse, randomToken, userById, within } from '#core';
 import { apiTokens } from './tables.ts';
@@ -78,16 +78,20 @@ export function createTokens({ db, clock, audit }: Pick<Host, 'db' | 'clock' | '
     },
     async authenticate(token, ip) {
       const now = clock.now();
-      const [row] = await db
-        .select()
-        .from(apiTokens)
-        .where(and(eq(apiTokens.hash, hashToken(token)), gt(apiTokens.expiresAt, now)));
-      const user = row ? await userById(db, row.userId) : null;
-      if (!row || user === null || user.disabledAt !== null) return null;
+      const hash = hashToken(token);
+      const found = await db.remembered(`token ${hash}`, () => owned(hash));
+      if (found === null || found.row.expiresAt <= now || found.user.disabledAt !== null) return null;
+      const { row, user } = found;
       if (row.lastUsedAt === null || now.getTime() - row.lastUsedAt.getTime() > USED_EVERY_MS) await markUsed(row.id, now);
       return { userId: user.id, name: user.email, role: user.role, via: 'api', ip };
     },
   };
+
+  async function owned(hash: string) {
+    const [row] = await db.select().from(apiTokens).where(eq(apiTokens.hash, hash));
+    const user = row ? await userById(db, row.userId) : null;
+    return row && user ? { row, user } : null;
+  }
 
   async function markUsed(id: string, at: Date): Promise<void> {
     await db.transaction(async (tx) => {

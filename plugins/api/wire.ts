@@ -5,6 +5,21 @@ export function toWire(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [snakeCase(key), item]));
 }
 
+const texts = new WeakMap<object, string>();
+
+/** A list as JSON. What operations answer is never changed afterwards, so an item that comes again is not written again. */
+export function listText(items: readonly object[]): string {
+  return `[${items.map(itemText).join(',')}]`;
+}
+
+function itemText(item: object): string {
+  const known = texts.get(item);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(toWire(item));
+  texts.set(item, text);
+  return text;
+}
+
 /** The other way, for what callers send; anything but an object stays as it is. */
 export function fromWire(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;

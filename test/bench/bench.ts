@@ -8,6 +8,7 @@ import Koa from 'koa';
 import { makeKeyPair } from '../../core/devices/keys.ts';
 import { run } from '../../core/system/run.ts';
 import { NODE_ENVIRONMENT, NODE_FLAGS } from '../../image/node-flags.mjs';
+import { benchApi } from './api.ts';
 import { benchFirewall } from './firewall.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -57,6 +58,7 @@ async function requestsPerSecond(url: string, cookie: string): Promise<number> {
 
 try {
   await measure();
+  await benchApi();
   await benchFirewall();
 } finally {
   rmSync(dataDirectory, { recursive: true, force: true });

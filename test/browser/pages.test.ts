@@ -38,6 +38,8 @@ const PAGES: Readonly<Record<string, string>> = {
   'settings-security': '/admin/settings/security',
   'settings-firewall': '/admin/settings/firewall',
   diagnostics: '/admin/diagnostics',
+  'settings-api': '/admin/settings/api',
+  'api-docs': '/api/docs',
   audit: '/admin/audit',
   plugins: '/admin/plugins',
   'not-found': '/there-is-no-such-page',

@@ -53,7 +53,7 @@ describe('the command line, beside a running service', () => {
     await until('the plugin is off', async () => (await health()).plugins['api'] === 'off', 1_500);
     await service.cli(['plugin', 'enable', 'api']);
     await until('the plugin runs', async () => (await health()).plugins['api'] === 'running', 1_500);
-    expect((await service.cli(['plugin', 'enable', 'nonsense'])).output).toContain('there are: firewall, api');
+    expect((await service.cli(['plugin', 'enable', 'nonsense'])).output).toContain('there are: firewall, api, firezone-api');
   });
 
   it('backs up while the service runs, for its owner alone, and never over another file', async () => {
@@ -73,6 +73,45 @@ describe('the command line, beside a running service', () => {
     await service.start();
     expect((await signIn('later@example.com', 'later than the backup')).status).toBe(401);
     expect((await signIn(ADMIN.email, ADMIN.password)).status).toBe(303);
+  });
+
+  it('does with operations what the API does, and the service knows at once', async () => {
+    const cli = async (...args: readonly string[]) => {
+      const { exitCode, output } = await service.cli([...args, '--json']);
+      return { exitCode, answer: exitCode === 0 ? JSON.parse(output) : output };
+    };
+    const user = (await cli('user', 'create', 'email=alice@example.com', 'role=unprivileged')).answer;
+    expect(user).toMatchObject({ email: 'alice@example.com', hasPassword: false });
+    const device = (await cli('device', 'create', `userId=${user.id}`, 'name=Alice’s phone')).answer;
+    expect(device.configuration).toMatch(/^\[Interface\]\nPrivateKey = \S{44}\n/);
+    expect((await cli('device', 'pause', 'Alice’s phone')).answer.status).toBe('disabled');
+    const token = (await service.cli(['token', 'create', ADMIN.email, 'name=script', 'days=7'])).output.trim();
+    expect(token).toMatch(/^wg_\S{43}$/);
+    const asked = async (path: string) => (await fetch(`${service.url}/api/v0${path}`, { headers: { authorization: `Bearer ${token}` } })).json();
+    expect(await asked(`/devices/${device.id}`)).toMatchObject({ status: 'disabled', name: 'Alice’s phone' });
+    await cli('rule', 'create', 'action=drop', 'destination=10.0.0.0/8', 'protocol=tcp', 'portRange=80-90');
+    expect(await asked('/rules')).toMatchObject([{ action: 'drop', port_range: '80-90' }]);
+    expect((await service.cli(['can', 'alice@example.com', '10.0.0.1', 'tcp/81'])).exitCode).toBe(2);
+    expect((await cli('settings', 'client', 'mtu=1300', 'dns=9.9.9.9, 1.1.1.1')).answer).toMatchObject({ mtu: 1300, dns: ['9.9.9.9', '1.1.1.1'] });
+    expect(await asked('/configuration/client')).toMatchObject({ mtu: 1300 });
+    expect((await service.cli(['user', 'list'])).output).toContain('alice@example.com');
+    expect((await cli('user', 'delete', 'alice@example.com')).exitCode).toBe(0);
+    expect(await asked('/devices')).toEqual([]);
+    expect(await asked('/audit?limit=1')).toMatchObject([{ via: 'cli', actor: 'console', action: 'user.deleted' }]);
+  });
+
+  it('names what is wrong with an operation, and does nothing', async () => {
+    for (const [args, message] of [
+      [['user', 'create', 'email=nonsense'], 'email: must be an email address'],
+      [['user', 'create', 'colour=red'], 'colour: is not known; there are: email, role, password'],
+      [['user', 'explode'], 'there is no "explode"; there are: list, create'],
+      [['device', 'show', 'nothing'], 'there is no "nothing"'],
+      [['settings', 'client', 'mtu=5'], 'mtu: must be a whole number from 576 to 1500'],
+      [['rule', 'create', 'action'], 'must be name=value'],
+    ] as const) {
+      const { exitCode, output } = await service.cli(args);
+      expect([exitCode, output]).toEqual([1, expect.stringContaining(message)]);
+    }
   });
 
   it('says what is missing on a machine', async () => {

@@ -1,7 +1,7 @@
 import { createReadStream, createWriteStream, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { extract, pack } from 'tar-stream';
@@ -42,6 +42,13 @@ describe('backup and restore', () => {
       (await app.networkStore.load(new Map())).devices.map(({ publicKey, presharedKey, ipv4 }) => ({ publicKey, presharedKey, ipv4 }));
     expect(await peers(second)).toEqual(await peers(box));
     expect(await second.app.networkStore.serverKeys()).toEqual(await box.app.networkStore.serverKeys());
+  });
+
+  it('fails once when whoever takes the archive leaves', async () => {
+    const output = new PassThrough();
+    const written = writeBackup(box.dataDirectory, output);
+    output.destroy();
+    await expect(written).rejects.toThrow();
   });
 
   it('refuses while a service has the database open', async () => {

@@ -1,0 +1,57 @@
+import { type Actor, authorize, type Host, InvalidInput, NotFound, type Operation, type OperationCall, operationSlot, parse } from '#core';
+
+/** A row as an operation answers it. */
+export type Row = Readonly<Record<string, unknown>>;
+type Call = Partial<Pick<OperationCall, 'params' | 'query' | 'body'>>;
+
+export interface Operations {
+  /** Carries out one, with the actor's rights. Throws NotFound where the plugin that offers it is off. */
+  run(actor: Actor, id: string, call?: Call): Promise<Row>;
+  /** Throws InvalidInput for a body that `run` would refuse. */
+  check(id: string, body: unknown): void;
+  /** Everything that a list has; Firezone knows no pages. */
+  all(actor: Actor, id: string): Promise<readonly Row[]>;
+}
+
+const PAGE = 500;
+
+export function createOperations(host: Pick<Host, 'all'>): Operations {
+  function find(id: string): Operation {
+    const operation = host.all(operationSlot).find((candidate) => candidate.id === id);
+    if (!operation) throw new NotFound(id);
+    return operation;
+  }
+
+  async function answer(actor: Actor, id: string, { params = {}, query = {}, body }: Call) {
+    const operation = find(id);
+    authorize(actor, operation.permission);
+    return operation.handle({ actor, params, query: operation.query ? parse(operation.query, query) : {}, body });
+  }
+
+  return {
+    run: async (actor, id, call = {}) => (await answer(actor, id, call)).body as Row,
+    check(id, body) {
+      const { body: schema } = find(id);
+      if (schema) parse(schema, body);
+    },
+    async all(actor, id) {
+      const rows: Row[] = [];
+      for (let cursor: string | null | undefined; cursor !== null; ) {
+        const { body, next = null } = await answer(actor, id, { query: { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) } });
+        rows.push(...(body as readonly Row[]));
+        cursor = next;
+      }
+      return rows;
+    },
+  };
+}
+
+/** Problems by the names that the caller used. */
+export async function renamed<T>(names: Readonly<Record<string, string>>, work: () => Promise<T> | T): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    throw new InvalidInput(Object.fromEntries(Object.entries(error.fields).map(([field, messages]) => [names[field] ?? field, messages])), { cause: error });
+  }
+}
