@@ -1,6 +1,12 @@
 import { join } from 'node:path';
+import { createFactors } from './accounts/factors.ts';
 import { createFlows } from './accounts/flows.ts';
+import { createIdentities } from './accounts/identities.ts';
+import { keepAWayIn } from './accounts/local-sign-in.ts';
+import { createRecoveryCodes } from './accounts/recovery-codes.ts';
+import type { SessionData } from './accounts/session-data.ts';
 import { createSessionStore } from './accounts/session-store.ts';
+import { createSessions } from './accounts/sessions.ts';
 import { createSetup } from './accounts/setup.ts';
 import { createSignIn } from './accounts/sign-in.ts';
 import { createThrottle } from './accounts/throttle.ts';
@@ -33,13 +39,25 @@ import { diagnosticsPages } from './pages/diagnostics.ts';
 import { healthPage } from './pages/health.ts';
 import { CORE_NAV, UPKEEP_NAV } from './pages/nav.ts';
 import type { NetworkView } from './pages/network-view.ts';
+import { ownSignInPages } from './pages/own-sign-in.ts';
 import { pluginPages } from './pages/plugins.ts';
 import { provisionalPages } from './pages/provisional.ts';
+import { secondStepPages } from './pages/second-step.ts';
 import { settingsNav, settingsPages } from './pages/settings.ts';
 import { setupPages } from './pages/setup.ts';
 import { signInPages } from './pages/sign-in.ts';
 import { userPages } from './pages/users.ts';
-import { accountPanelSlot, bearerSlot, operationSlot, type Plugin, secondFactorSlot, signInSlot } from './plugin/contract.ts';
+import {
+  accountPanelSlot,
+  afterSignOutSlot,
+  bearerSlot,
+  operationSlot,
+  type Plugin,
+  type SignInMethod,
+  secondFactorSlot,
+  signInSlot,
+  userPanelSlot,
+} from './plugin/contract.ts';
 import { createPluginHost } from './plugin/host.ts';
 import { fill } from './plugin/slots.ts';
 import { createPluginStates } from './plugin/states.ts';
@@ -96,15 +114,23 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   const throttle = createThrottle(db, clock);
   const users = createUsers({ db, audit, events, clock });
   const setup = createSetup({ db, audit, clock, throttle, sections, settings });
+  const browserSessions = createSessions({ db, audit, events, clock });
+  const identities = createIdentities({ db, audit });
+  const recoveryCodes = createRecoveryCodes({ db, audit, clock });
+  const secondFactors = () => host.all(secondFactorSlot);
+  const factors = createFactors({ db, audit, events, recoveryCodes, secondFactors });
   const signIn = createSignIn({
     db,
     audit,
     events,
     clock,
     throttle,
-    secondFactors: () => host.all(secondFactorSlot),
+    secondFactors,
     secondFactorPolicy: async () => (await settings.read(sections.security)).secondFactor,
+    isLocalAllowed,
+    hasRecoveryCodes: async (userId) => (await recoveryCodes.left(userId)) > 0,
   });
+  settings.guard('security', keepAWayIn(clock, offeredMethods));
   const devices = createDevices({ db, audit, events, clock, secrets, settings, sections });
 
   const networkStore = createNetworkStore({ db, config, settings, sections, secrets, clock });
@@ -125,7 +151,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   const host = createPluginHost({
     plugins,
     states,
-    services: { settings, db, audit, log, clock, secrets, events, signIn },
+    services: { settings, db, audit, log, clock, secrets, events, signIn: { ...signIn, endVpnSession: users.endVpnSession } },
     networkFor: (id) => ({
       ...networkMap,
       reconcile: async (keys) => void (await reconciler.request(keys)),
@@ -145,6 +171,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     whyOff === null
       ? createReconciler({ load, loadFragments: host.fragments, kernel: createKernel(run, log), watch, clock, log, onChange })
       : createIdleReconciler(whyOff);
+  events.on('attention.needed', ({ severity, about, message }) => notifications.raise(severity, about, message));
   for (const name of NETWORK_EVENTS) events.on(name, () => void reconciler.request());
   events.on('network.changed', async () => {
     const status = reconciler.status();
@@ -194,14 +221,17 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   };
 
   const live = createLive(events, clock);
-  const pageParts = { db, devices, settings, sections, clock, users, audit, setup, signIn, notifications, network, host };
+  const accountParts = { factors, recoveryCodes, identities, sessions: browserSessions, offeredMethods };
+  const pageParts = { db, devices, settings, sections, clock, users, audit, setup, signIn, notifications, network, host, ...accountParts };
   const coreRoutes: readonly Route[] = [
     ...setupPages(pageParts),
-    ...signInPages({ signIn, methods: () => host.all(signInSlot) }),
+    ...signInPages({ signIn, offeredMethods, isLocalAllowed, afterSignOut }),
+    ...secondStepPages(pageParts),
     ...devicePages({ ...pageParts, serverPublicKey }),
     ...accountPages({ ...pageParts, panels: () => host.all(accountPanelSlot) }),
+    ...ownSignInPages(pageParts),
     ...dashboardPages(pageParts),
-    ...userPages(pageParts),
+    ...userPages({ ...pageParts, userPanels: () => host.all(userPanelSlot) }),
     ...settingsPages({ settings, sections: shownSections }),
     ...diagnosticsPages(pageParts),
     ...provisionalPages({ provisional }),
@@ -223,7 +253,8 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     network: reconciler,
     isSetupNeeded: setup.isNeeded,
     actorOfToken: (token, ip) => firstAnswer(host.all(bearerSlot), (authenticate) => authenticate(token, ip)),
-    routes: () => [...coreRoutes, ...host.parts().flatMap(({ pages }) => pages?.() ?? [])],
+    // A plugin's own page of its settings comes before the one that is drawn from the section.
+    routes: () => [...host.parts().flatMap(({ pages }) => pages?.() ?? []), ...coreRoutes],
     nav: () => [...CORE_NAV, ...settingsNav(shownSections()), ...host.parts().flatMap(({ nav }) => nav ?? []), ...UPKEEP_NAV],
   });
   events.on('plugins.changed', web.remount);
@@ -277,6 +308,21 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
       db.close();
     },
   };
+
+  /** What plugins offer beside the password; one that cannot say keeps nobody else from being offered. */
+  async function offeredMethods(): Promise<readonly SignInMethod[]> {
+    const answers = await Promise.allSettled(host.all(signInSlot).map((methods) => methods()));
+    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+  }
+
+  /** Switched off it is allowed all the same while nothing else is offered: the box must let its owner in. */
+  async function isLocalAllowed(): Promise<boolean> {
+    return (await settings.read(sections.security)).localSignIn || (await offeredMethods()).length === 0;
+  }
+
+  async function afterSignOut(was: Readonly<SessionData>): Promise<string | null> {
+    return firstAnswer(host.all(afterSignOutSlot), (next) => next(was));
+  }
 
   /** The command line writes to the same database: follow it within half a second. */
   function foreignWritesJob(): Job {

@@ -1,11 +1,11 @@
 import { and, eq } from 'drizzle-orm';
 import type { Audit } from '../audit/audit.ts';
-import type { Queries } from '../db/open.ts';
-import { Conflict, Forbidden } from '../errors.ts';
+import type { Db, Queries } from '../db/open.ts';
+import { Conflict, Forbidden, NotFound } from '../errors.ts';
 import type { UserId } from '../net/inputs.ts';
 import { email as emailSchema } from '../parse.ts';
 import { en } from '../text/en.ts';
-import type { Actor } from './permissions.ts';
+import { type Actor, allows, authorize } from './permissions.ts';
 import { endSessionsOf } from './session-store.ts';
 import { otherAdmins, type User, userByEmail, userById } from './store.ts';
 import { identities, type Role, users } from './tables.ts';
@@ -32,6 +32,48 @@ interface Recorder {
   readonly audit: Audit;
   readonly now: Date;
   readonly ip: string;
+}
+
+export type Identity = typeof identities.$inferSelect;
+
+export interface Identities {
+  of(userId: string): Promise<readonly Identity[]>;
+  /** Throws NotFound unless it is the actor's own, or the actor manages users. */
+  get(actor: Actor, id: string): Promise<Identity>;
+  /** Unlinks it. Throws Conflict when its owner would have no way in. */
+  remove(actor: Actor, id: string): Promise<Identity>;
+}
+
+export function createIdentities({ db, audit }: { readonly db: Db; readonly audit: Audit }): Identities {
+  const of = async (userId: string, queries: Pick<Queries, 'select'> = db) =>
+    queries
+      .select()
+      .from(identities)
+      .where(eq(identities.userId, userId as UserId));
+
+  async function get(actor: Actor, id: string, queries: Pick<Queries, 'select'> = db): Promise<Identity> {
+    authorize(actor, 'account.own');
+    const [row] = await queries.select().from(identities).where(eq(identities.id, id));
+    if (!row || (row.userId !== actor.userId && !allows(actor, 'users.manage'))) throw new NotFound(en.identities.unknown);
+    return row;
+  }
+
+  return {
+    of: (userId) => of(userId),
+    get: (actor, id) => get(actor, id),
+    remove: (actor, id) =>
+      db.transaction(async (tx) => {
+        const row = await get(actor, id, tx);
+        const user = await userById(tx, row.userId);
+        const isOwn = row.userId === actor.userId;
+        if (isOwn && user?.passwordHash === null && (await of(row.userId, tx)).length === 1) throw new Conflict(en.identities.onlyWayIn);
+        await tx.delete(identities).where(eq(identities.id, row.id));
+        const { provider, issuer, subject } = row;
+        const target = { type: 'user', id: row.userId, name: user?.email ?? '' };
+        await audit.record(tx, actor, { action: 'identity.unlinked', target, changes: { provider, issuer, subject } });
+        return row;
+      }),
+  };
 }
 
 /**

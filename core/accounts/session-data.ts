@@ -18,6 +18,8 @@ export interface PendingSignIn {
   readonly userId: UserId;
   readonly method: string;
   readonly since: number;
+  /** The local path to go to afterwards. */
+  readonly returnTo: string;
   /** They have none yet, and must enrol one to go on. */
   readonly mustEnrol?: true;
 }

@@ -61,6 +61,13 @@ export function createSetup({ db, audit, clock, throttle, sections, settings }: 
       .onConflictDoUpdate({ target: settingsTable.section, set: row });
   }
 
+  /** Whoever is at the console gets in with the password just given. */
+  async function allowLocalSignIn(tx: Queries): Promise<void> {
+    const { id } = sections.security;
+    const [row] = await tx.select().from(settingsTable).where(eq(settingsTable.section, id));
+    if (row?.document['localSignIn'] === false) await store(tx, id, { ...row.document, localSignIn: true });
+  }
+
   return {
     code,
     isNeeded: async () => !(await hasAdmin(db)),
@@ -88,6 +95,7 @@ export function createSetup({ db, audit, clock, throttle, sections, settings }: 
         const existing = await userByEmail(tx, given.email);
         const admin = existing ?? (await insertAdmin(tx, given.email, passwordHash));
         await tx.update(users).set({ role: 'admin', passwordHash, disabledAt: null, updatedAt: clock.now() }).where(eq(users.id, admin.id));
+        await allowLocalSignIn(tx);
         await endSessionsOf(tx, admin.id);
         await audit.record(tx, systemActor('console', 'cli'), { action: existing ? 'admin.reset' : 'admin.created', target: targetOf(admin) });
         return admin;

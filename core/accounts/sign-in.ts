@@ -1,8 +1,9 @@
 import { eq } from 'drizzle-orm';
 import type { Audit } from '../audit/audit.ts';
 import type { Db, Queries, ReadQueries } from '../db/open.ts';
-import { Unauthenticated } from '../errors.ts';
+import { Forbidden, Unauthenticated } from '../errors.ts';
 import type { EventBus } from '../events/bus.ts';
+import { localPath } from '../http/route.ts';
 import type { UserId } from '../net/inputs.ts';
 import type { Clock } from '../system/clock.ts';
 import { en } from '../text/en.ts';
@@ -15,10 +16,12 @@ import { users } from './tables.ts';
 import type { Throttle } from './throttle.ts';
 import { targetOf } from './users.ts';
 
-/** The browser that signs in. `begin` gives it a new session id with this data: only core calls it. */
+/** The browser that signs in: a page's request. `begin` gives it a new session id with this data: only core calls it. */
 export interface SignInBrowser {
   readonly ip: string;
-  begin(data: SessionData): Promise<void>;
+  readonly session: { readonly data: Readonly<SessionData>; begin(data: SessionData): Promise<void> };
+  /** The local path that was asked for before. */
+  readonly returnTo?: string;
 }
 
 /** One enrolled authenticator app, key or the like. */
@@ -44,19 +47,17 @@ export interface SecondFactor {
   remove(tx: Queries, userId: UserId, methodId: string): Promise<void>;
 }
 
-/** `second-factor`: go on to /mfa. */
-export type Step = 'complete' | 'second-factor';
-
 /** How much a method proves: a passkey with user verification, or a provider trusted for it, is all factors at once. */
 export type Proof = 'first-factor' | 'all-factors';
 
+/** Each answers the local path where the browser goes on: what was asked for, or /mfa while a second factor is missing. */
 export interface SignIn {
   /** Checks email and password, throttled. Throws Unauthenticated or TooManyRequests; says the same for unknown accounts. */
-  withPassword(browser: SignInBrowser, email: string, password: string): Promise<Step>;
+  withPassword(browser: SignInBrowser, email: string, password: string): Promise<string>;
   /** A method has proved who this is; a second factor is asked for when the user has one or must have one. */
-  prove(browser: SignInBrowser, userId: UserId, method: string, proof?: Proof): Promise<Step>;
+  prove(browser: SignInBrowser, userId: UserId, method: string, proof?: Proof): Promise<string>;
   /** A provider has proved who this is. Throws Forbidden, saying why, when no account is theirs. */
-  withIdentity(browser: SignInBrowser, identity: ProvenIdentity, policy: IdentityPolicy, proof?: Proof): Promise<Step>;
+  withIdentity(browser: SignInBrowser, identity: ProvenIdentity, policy: IdentityPolicy, proof?: Proof): Promise<string>;
   /** Links a proven identity to the account of whoever is signed in. Throws Conflict when it is another's. */
   connect(actor: Actor, identity: ProvenIdentity): Promise<void>;
   /** Counts a try by its account (email, or user id) and address. Throws TooManyRequests. */
@@ -65,8 +66,10 @@ export interface SignIn {
   pendingOf(data: SessionData): PendingSignIn;
   /** Who may enrol a second factor here: the person signed in, or one whose sign-in waits for it. Throws Unauthenticated. */
   enrolling(data: SessionData): UserId;
-  /** A second factor was satisfied for the sign-in that waits. */
-  satisfy(browser: SignInBrowser, pending: PendingSignIn): Promise<void>;
+  /** A second factor of the pending user's was satisfied, so that the sign-in that waits is complete. */
+  satisfy(browser: SignInBrowser): Promise<string>;
+  /** The person has added a second factor; a sign-in that waited for it is complete. */
+  enrolled(browser: SignInBrowser): Promise<string>;
 }
 
 interface SignInParts {
@@ -77,11 +80,18 @@ interface SignInParts {
   readonly throttle: Throttle;
   readonly secondFactors: () => readonly SecondFactor[];
   readonly secondFactorPolicy: () => Promise<'optional' | 'admins' | 'everyone'>;
+  readonly isLocalAllowed: () => Promise<boolean>;
+  readonly hasRecoveryCodes: (userId: UserId) => Promise<boolean>;
 }
 
 export const PENDING_FOR_MS = 10 * 60_000;
 
-export function createSignIn({ db, audit, events, clock, throttle, secondFactors, secondFactorPolicy }: SignInParts): SignIn {
+const MFA = '/mfa';
+export const RECOVERY_CODES = '/account/recovery-codes';
+
+export function createSignIn(parts: SignInParts): SignIn {
+  const { db, audit, events, clock, throttle, secondFactors, secondFactorPolicy } = parts;
+
   async function complete(browser: SignInBrowser, user: User, method: string, secondFactorAt?: number): Promise<void> {
     const now = clock.now();
     await db.transaction(async (tx) => {
@@ -89,7 +99,7 @@ export function createSignIn({ db, audit, events, clock, throttle, secondFactors
       const actor = { userId: user.id, name: user.email, role: user.role, via: 'page' as const, ip: browser.ip };
       await audit.record(tx, actor, { action: 'user.signed-in', target: targetOf(user), changes: { method } });
     });
-    await browser.begin({ userId: user.id, method, signedInAt: now.getTime(), ...(secondFactorAt === undefined ? {} : { secondFactorAt }) });
+    await browser.session.begin({ userId: user.id, method, signedInAt: now.getTime(), ...(secondFactorAt === undefined ? {} : { secondFactorAt }) });
     events.emit('user.signed-in', { userId: user.id, method });
   }
 
@@ -110,20 +120,21 @@ export function createSignIn({ db, audit, events, clock, throttle, secondFactors
     return secondFactors().length > 0 && (policy === 'everyone' || (policy === 'admins' && role === 'admin'));
   }
 
-  async function prove(browser: SignInBrowser, userId: UserId, method: string, proof: Proof = 'first-factor'): Promise<Step> {
+  async function prove(browser: SignInBrowser, userId: UserId, method: string, proof: Proof = 'first-factor'): Promise<string> {
     const user = await enabledUser(userId);
     const since = clock.now().getTime();
+    const returnTo = localPath(browser.returnTo);
     if (proof === 'all-factors') {
       await complete(browser, user, method, since);
-      return 'complete';
+      return returnTo;
     }
     const isEnrolled = await hasSecondFactor(userId);
     if (!isEnrolled && !(await mustHaveSecondFactor(user))) {
       await complete(browser, user, method);
-      return 'complete';
+      return returnTo;
     }
-    await browser.begin({ pending: { userId, method, since, ...(isEnrolled ? {} : { mustEnrol: true }) } });
-    return 'second-factor';
+    await browser.session.begin({ pending: { userId, method, since, returnTo, ...(isEnrolled ? {} : { mustEnrol: true }) } });
+    return MFA;
   }
 
   function pendingOf({ pending }: SessionData): PendingSignIn {
@@ -131,9 +142,18 @@ export function createSignIn({ db, audit, events, clock, throttle, secondFactors
     return pending;
   }
 
+  async function satisfy(browser: SignInBrowser): Promise<string> {
+    const pending = pendingOf(browser.session.data);
+    const user = await enabledUser(pending.userId);
+    await throttle.succeeded(user.id, browser.ip);
+    await complete(browser, user, pending.method, clock.now().getTime());
+    return pending.returnTo;
+  }
+
   return {
     prove,
     async withPassword(browser, email, password) {
+      if (!(await parts.isLocalAllowed())) throw new Forbidden(en.signIn.localOff);
       const account = email.trim().toLowerCase().slice(0, 254);
       await throttle.attempt(account, browser.ip);
       const user = await userByEmail(db, account);
@@ -159,9 +179,11 @@ export function createSignIn({ db, audit, events, clock, throttle, secondFactors
       if (!mustEnrol) throw new Unauthenticated(en.signIn.expired);
       return userId;
     },
-    async satisfy(browser, pending) {
-      pendingOf({ pending });
-      await complete(browser, await enabledUser(pending.userId), pending.method, clock.now().getTime());
+    satisfy,
+    async enrolled(browser) {
+      const { userId } = browser.session.data;
+      const [who, next] = userId === undefined ? [pendingOf(browser.session.data).userId, await satisfy(browser)] : [userId, '/account'];
+      return (await parts.hasRecoveryCodes(who)) ? next : RECOVERY_CODES;
     },
   };
 }

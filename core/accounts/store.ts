@@ -1,9 +1,9 @@
-import { and, count, eq, inArray, isNull, like, sql } from 'drizzle-orm';
+import { and, count, eq, gt, inArray, isNull, like, or, sql } from 'drizzle-orm';
 import type { ReadQueries } from '../db/open.ts';
 import { after, type Listed, orderOf, type Page, pageOf, type Term } from '../db/paging.ts';
 import { devices } from '../devices/tables.ts';
 import type { UserId } from '../net/inputs.ts';
-import { users } from './tables.ts';
+import { sessions, users } from './tables.ts';
 
 export type User = typeof users.$inferSelect;
 export type UserInList = User & { readonly deviceCount: number };
@@ -48,6 +48,26 @@ export async function otherAdmins(db: ReadQueries, id: UserId): Promise<number> 
     .from(users)
     .where(and(eq(users.role, 'admin'), isNull(users.disabledAt), sql`${users.id} <> ${id}`));
   return row?.others ?? 0;
+}
+
+/** Whether an enabled administrator has signed in by one of these methods: last time, or in a session that is still alive. */
+export async function hasAdminUsed(db: ReadQueries, methods: readonly string[], now: Date): Promise<boolean> {
+  const used = or(
+    inArray(users.lastSignedInMethod, [...methods]),
+    inArray(
+      users.id,
+      db
+        .select({ id: sql<UserId>`${sessions.userId}` })
+        .from(sessions)
+        .where(and(inArray(sessions.method, [...methods]), gt(sessions.expiresAt, now))),
+    ),
+  );
+  const [row] = await db
+    .select({ id: users.id })
+    .from(users)
+    .where(and(eq(users.role, 'admin'), isNull(users.disabledAt), used))
+    .limit(1);
+  return row !== undefined;
 }
 
 export async function listUsers(db: ReadQueries, query: ListQuery): Promise<Listed<UserInList>> {

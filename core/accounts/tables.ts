@@ -54,6 +54,20 @@ export const sessions = sqliteTable(
   (table) => [uniqueIndex('sessions_hash').on(table.hash), index('sessions_user').on(table.userId), index('sessions_expiry').on(table.expiresAt)],
 );
 
+/** Each lets its owner in once instead of a second factor; kept as SHA-256. */
+export const recoveryCodes = sqliteTable(
+  'recovery_codes',
+  {
+    ...common<string>(),
+    userId: text<UserId>()
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    hash: text().notNull(),
+    usedAt: time(),
+  },
+  (table) => [uniqueIndex('recovery_codes_hash').on(table.userId, table.hash)],
+);
+
 /** Counted guesses by key (`pair:…`, `address:…`, `account:…`), and addresses an account is known to use (`known:…`). */
 export const signInAttempts = sqliteTable('sign_in_attempts', {
   key: text().primaryKey(),

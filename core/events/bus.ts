@@ -1,5 +1,6 @@
 import { messageOf } from '../errors.ts';
 import type { DeviceId, UserId } from '../net/inputs.ts';
+import type { Severity } from '../notifications/tables.ts';
 import type { Log } from '../system/log.ts';
 
 /** The closed map of what core tells plugins and pages, always after the commit. */
@@ -12,6 +13,8 @@ export interface Events {
   'rules.changed': { readonly ruleId: string | null; readonly userId: UserId | null };
   'session.ended': { readonly userId: UserId };
   'settings.changed': { readonly section: string };
+  /** Becomes a notification for the administrators. */
+  'attention.needed': { readonly severity: Severity; readonly about: string; readonly message: string };
   'notification.raised': { readonly id: string };
   'stats.changed': Record<never, never>;
   'network.changed': Record<never, never>;

@@ -2,7 +2,8 @@ import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import type { Flows } from '../accounts/flows.ts';
 import { type Actor, authorize } from '../accounts/permissions.ts';
-import { Unauthenticated } from '../errors.ts';
+import { Unauthenticated, Unavailable } from '../errors.ts';
+import { en } from '../text/en.ts';
 import type { RequestBody } from './body.ts';
 import { localPath, type PageRequest, type Reply, type Route } from './route.ts';
 import { requestSession } from './session.ts';
@@ -68,8 +69,8 @@ function readRequest(ctx: Context, { flows, origin }: MountParts): PageRequest {
 }
 
 function send(ctx: Context, reply: Reply, parts: MountParts): void {
-  if (reply.kind === 'redirect') {
-    ctx.redirect(localPath(reply.to));
+  if (reply.kind === 'redirect' || reply.kind === 'departure') {
+    ctx.redirect(reply.kind === 'redirect' ? localPath(reply.to) : webAddress(reply.to));
     ctx.status = 303;
     return;
   }
@@ -95,4 +96,9 @@ function send(ctx: Context, reply: Reply, parts: MountParts): void {
   else ctx.set(reply.headers);
   ctx.type = reply.type;
   ctx.body = reply.body;
+}
+
+function webAddress(to: URL): string {
+  if (to.protocol !== 'https:' && to.protocol !== 'http:') throw new Unavailable(en.errors.notWeb(to.protocol));
+  return to.href;
 }

@@ -38,6 +38,7 @@ export interface RequestSession {
 export type Reply =
   | { readonly kind: 'view'; readonly template: string; readonly model: object; readonly status: number }
   | { readonly kind: 'redirect'; readonly to: string }
+  | { readonly kind: 'departure'; readonly to: URL }
   | { readonly kind: 'json'; readonly body: unknown; readonly status: number; readonly headers: Readonly<Record<string, string>> }
   | { readonly kind: 'download'; readonly fileName: string; readonly type: string; readonly body: string | Buffer }
   /** A body that is neither a page nor JSON. */
@@ -79,6 +80,11 @@ export function view(template: string, model: object = {}, status = 200): Reply 
 /** 303 See Other to a local path (RFC 9110 §15.4.4). */
 export function redirect(to: string): Reply {
   return { kind: 'redirect', to };
+}
+
+/** 303 See Other to another site: an identity provider that an administrator has entered, never what a visitor asks for. */
+export function leaveFor(to: URL): Reply {
+  return { kind: 'departure', to };
 }
 
 export function json(body: unknown, status = 200, headers: Readonly<Record<string, string>> = {}): Reply {

@@ -1,26 +1,29 @@
 import { profile, saveProfile } from '../accounts/profile.ts';
-import { userById } from '../accounts/store.ts';
+import { type User, userById } from '../accounts/store.ts';
 import type { Users } from '../accounts/users.ts';
 import type { Db } from '../db/open.ts';
 import { NotFound } from '../errors.ts';
 import { type FormState, field, otherErrors } from '../http/fields.ts';
 import { orShowAgain, readForm } from '../http/forms.ts';
 import { type PageRequest, type Reply, type Route, redirect, view } from '../http/route.ts';
-import type { AccountPanel } from '../plugin/contract.ts';
+import type { Panel } from '../plugin/contract.ts';
 import type { Clock } from '../system/clock.ts';
 import { en } from '../text/en.ts';
+import { type SignInCardParts, signInCards } from './sign-in-cards.ts';
 
-interface AccountPageParts {
+interface AccountPageParts extends SignInCardParts {
   readonly db: Db;
   readonly users: Users;
   readonly clock: Clock;
-  readonly panels: () => readonly AccountPanel[];
+  readonly panels: () => readonly Panel<User>[];
 }
 
 const text = en.account;
 const THEMES = (['auto', 'light', 'dark'] as const).map((value) => ({ value, label: text.themes[value] }));
 
-export function accountPages({ db, users, clock, panels }: AccountPageParts): readonly Route[] {
+export function accountPages(parts: AccountPageParts): readonly Route[] {
+  const { db, users, clock, panels } = parts;
+
   async function show(request: PageRequest, state: FormState): Promise<Reply> {
     const user = await userById(db, request.actor.userId ?? '');
     if (user === null) throw new NotFound(en.users.unknown);
@@ -29,14 +32,15 @@ export function accountPages({ db, users, clock, panels }: AccountPageParts): re
       field(state, 'newPassword', text.newPassword, { kind: 'password', isRequired: true, help: text.newPasswordHelp, autocomplete: 'new-password' }),
     ];
     const appearance = field({ values: user, errors: {} }, 'theme', text.theme, { kind: 'choice', choices: THEMES });
-    const contributed = await Promise.all(panels().map(async (panel) => ({ template: panel.template, model: await panel.model(request) })));
+    const contributed = await Promise.all(panels().map(async (panel) => ({ template: panel.template, model: await panel.model(request, user) })));
+    const { cards } = await signInCards(parts, user.id, { root: '/account', isOwn: true, sessionHash: request.session.hash });
     return view('core/account', {
       title: text.title,
       user,
       appearance,
       passwordFields,
       problems: otherErrors(state.errors, passwordFields),
-      panels: contributed,
+      panels: [...cards, ...contributed],
     });
   }
 

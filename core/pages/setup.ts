@@ -44,7 +44,7 @@ export function setupPages({ setup, signIn, settings, sections }: SetupPageParts
         return orShowAgain(
           async () => {
             const admin = await setup.complete(input, ip);
-            await signIn.prove({ ip, begin: session.begin }, admin.id, 'local');
+            await signIn.prove({ ip, session }, admin.id, 'local');
             session.flash('success', en.setup.done);
             return redirect('/devices/new');
           },

@@ -2,23 +2,27 @@ import type { SignIn } from '../accounts/sign-in.ts';
 import { TooManyRequests, Unauthenticated } from '../errors.ts';
 import { field } from '../http/fields.ts';
 import { localPath, type Reply, type Route, redirect, view } from '../http/route.ts';
-import type { SignInMethod } from '../plugin/contract.ts';
+import type { AfterSignOut, SignInMethod } from '../plugin/contract.ts';
 import { en } from '../text/en.ts';
 
 interface SignInPageParts {
   readonly signIn: SignIn;
   /** What plugins offer beside the password. */
-  readonly methods: () => readonly SignInMethod[];
+  readonly offeredMethods: () => Promise<readonly SignInMethod[]>;
+  readonly isLocalAllowed: () => Promise<boolean>;
+  /** Where providers want to be told that somebody has signed out. */
+  readonly afterSignOut: AfterSignOut;
 }
 
-export function signInPages({ signIn, methods }: SignInPageParts): readonly Route[] {
-  function form(email: string, returnTo: string, problem: string | null = null, status = 200): Reply {
+export function signInPages({ signIn, offeredMethods, isLocalAllowed, afterSignOut }: SignInPageParts): readonly Route[] {
+  async function form(email: string, returnTo: string, problem: string | null = null, status = 200): Promise<Reply> {
     const state = { values: { email }, errors: {} };
     const fields = [
       field(state, 'email', en.signIn.email, { kind: 'email', isRequired: true, autocomplete: 'username' }),
       field(state, 'password', en.signIn.password, { kind: 'password', isRequired: true, autocomplete: 'current-password' }),
     ];
-    return view('core/login', { title: en.signIn.title, fields, problem, returnTo, methods: methods() }, status);
+    const methods = await offeredMethods();
+    return view('core/login', { title: en.signIn.title, fields, problem, returnTo, methods, isLocalAllowed: await isLocalAllowed() }, status);
   }
 
   return [
@@ -36,8 +40,7 @@ export function signInPages({ signIn, methods }: SignInPageParts): readonly Rout
         const email = given.get('email') ?? '';
         const returnTo = localPath(given.get('returnTo'));
         try {
-          const step = await signIn.withPassword({ ip, begin: session.begin }, email, given.get('password') ?? '');
-          return redirect(step === 'complete' ? returnTo : '/mfa');
+          return redirect(await signIn.withPassword({ ip, session, returnTo }, email, given.get('password') ?? ''));
         } catch (error) {
           if (error instanceof Unauthenticated || error instanceof TooManyRequests) return form(email, returnTo, error.message, error.status);
           throw error;
@@ -48,9 +51,10 @@ export function signInPages({ signIn, methods }: SignInPageParts): readonly Rout
       method: 'POST',
       path: '/logout',
       permission: 'public',
-      handle({ session }) {
+      async handle({ session }) {
+        const was = session.data;
         session.end();
-        return redirect('/login');
+        return redirect((await afterSignOut(was)) ?? '/login');
       },
     },
   ];

@@ -7,40 +7,52 @@ import { type FormState, field, otherErrors } from '../http/fields.ts';
 import { orShowAgain, readForm } from '../http/forms.ts';
 import { pagerFor, readList, sortLinks } from '../http/lists.ts';
 import { type PageRequest, type Reply, type Route, redirect, view } from '../http/route.ts';
+import type { Panel } from '../plugin/contract.ts';
 import { en } from '../text/en.ts';
+import { type SignInCardParts, signInCards } from './sign-in-cards.ts';
 
-interface UserPageParts {
+interface UserPageParts extends SignInCardParts {
   readonly db: Db;
   readonly users: Users;
+  readonly userPanels: () => readonly Panel<User>[];
 }
 
 const text = en.users;
 const ROLES = (['unprivileged', 'admin'] as const).map((value) => ({ value, label: text.roles[value] }));
 const ROOT = '/admin/users';
 
-export function userPages({ db, users }: UserPageParts): readonly Route[] {
+export function userPages(parts: UserPageParts): readonly Route[] {
+  const { db, users, factors, identities, sessions } = parts;
+
   async function existing({ params }: PageRequest): Promise<User> {
     const user = await userById(db, params['id'] ?? '');
     if (user === null) throw new NotFound(text.unknown);
     return user;
   }
 
-  async function show(user: User, state: FormState): Promise<Reply> {
+  async function show(request: PageRequest, user: User, state: FormState): Promise<Reply> {
     const fields = userFields(state, text.newPassword, text.passwordKeep);
+    const viewer = { root: `${ROOT}/${user.id}`, isOwn: false, sessionHash: request.session.hash };
+    const { cards, methodCount } = await signInCards(parts, user.id, viewer);
+    const contributed = await Promise.all(parts.userPanels().map(async (panel) => ({ template: panel.template, model: await panel.model(request, user) })));
     return view('core/users/show', {
       title: user.email,
       user,
       deviceCount: await countDevices(db, user.id),
       fields,
       problems: otherErrors(state.errors, fields),
+      panels: [...cards, ...contributed],
+      hasFactors: methodCount > 0,
     });
   }
+
+  const namesOfFactors = async ({ id }: User) => (await factors.of(id)).flatMap(({ methods }) => methods.map(({ name }) => name)).join(', ');
 
   /** A question that names what will go, and the act behind it. */
   const asked = (
     name: string,
     label: string,
-    ask: (email: string, devices: number) => string,
+    ask: (user: User, devices: number) => string | Promise<string>,
     act: (request: PageRequest, user: User) => Promise<Reply>,
   ): readonly Route[] => [
     {
@@ -49,7 +61,7 @@ export function userPages({ db, users }: UserPageParts): readonly Route[] {
       permission: 'users.manage',
       async handle(request) {
         const user = await existing(request);
-        const question = ask(user.email, await countDevices(db, user.id));
+        const question = await ask(user, await countDevices(db, user.id));
         return view('core/confirm', { title: label, question, label, action: `${ROOT}/${user.id}/${name}`, back: `${ROOT}/${user.id}`, makesKey: false });
       },
     },
@@ -99,7 +111,7 @@ export function userPages({ db, users }: UserPageParts): readonly Route[] {
       method: 'GET',
       path: `${ROOT}/:id`,
       permission: 'users.manage',
-      handle: async (request) => existing(request).then((user) => show(user, { values: user, errors: {} })),
+      handle: async (request) => existing(request).then((user) => show(request, user, { values: user, errors: {} })),
     },
     {
       method: 'POST',
@@ -110,17 +122,80 @@ export function userPages({ db, users }: UserPageParts): readonly Route[] {
         const { password, ...input } = readForm(userChanges, request.form);
         return orShowAgain(
           async () => saved(request, await users.update(request.actor, user.id, password ? { ...input, password } : input)),
-          (errors) => show(user, { values: { ...user, ...input }, errors }),
+          (errors) => show(request, user, { values: { ...user, ...input }, errors }),
         );
       },
     },
-    ...asked('disable', text.disable, text.disableAsk, async (request, user) => saved(request, await users.disable(request.actor, user.id))),
-    ...asked('vpn-end', text.endVpn, text.endVpnAsk, async (request, user) => saved(request, await users.endVpnSession(request.actor, user.id))),
-    ...asked('delete', en.common.delete, text.deleteAsk, async ({ actor, session }, user) => {
-      await users.remove(actor, user.id);
-      session.flash('success', text.deleted(user.email));
-      return redirect(ROOT);
-    }),
+    ...asked(
+      'disable',
+      text.disable,
+      ({ email }, devices) => text.disableAsk(email, devices),
+      async (request, user) => saved(request, await users.disable(request.actor, user.id)),
+    ),
+    ...asked(
+      'vpn-end',
+      text.endVpn,
+      ({ email }) => text.endVpnAsk(email),
+      async (request, user) => saved(request, await users.endVpnSession(request.actor, user.id)),
+    ),
+    ...asked(
+      'delete',
+      en.common.delete,
+      ({ email }, devices) => text.deleteAsk(email, devices),
+      async ({ actor, session }, user) => {
+        await users.remove(actor, user.id);
+        session.flash('success', text.deleted(user.email));
+        return redirect(ROOT);
+      },
+    ),
+    ...asked(
+      'factors-reset',
+      en.factors.reset,
+      async (user) => en.factors.resetAsk(user.email, await namesOfFactors(user)),
+      async ({ actor, session }, user) => {
+        await factors.reset(actor, user.id);
+        session.flash('success', en.factors.resetDone(user.email));
+        return redirect(`${ROOT}/${user.id}`);
+      },
+    ),
+    {
+      method: 'POST',
+      path: `${ROOT}/:id/sessions/:session/end`,
+      permission: 'users.manage',
+      async handle({ actor, params, session }) {
+        const { userId } = await sessions.end(actor, params['session'] ?? '');
+        session.flash('success', en.sessions.ended);
+        return redirect(`${ROOT}/${userId}`);
+      },
+    },
+    {
+      method: 'GET',
+      path: `${ROOT}/:id/identities/:identity/remove`,
+      permission: 'users.manage',
+      async handle(request) {
+        const user = await existing(request);
+        const { provider } = await identities.get(request.actor, request.params['identity'] ?? '');
+        const question = en.identities.removeAsk(provider, user.email);
+        return view('core/confirm', {
+          title: en.identities.remove,
+          question,
+          label: en.identities.remove,
+          action: request.url,
+          back: `${ROOT}/${user.id}`,
+          makesKey: false,
+        });
+      },
+    },
+    {
+      method: 'POST',
+      path: `${ROOT}/:id/identities/:identity/remove`,
+      permission: 'users.manage',
+      async handle({ actor, params, session }) {
+        const { provider, userId } = await identities.remove(actor, params['identity'] ?? '');
+        session.flash('success', en.identities.removed(provider));
+        return redirect(`${ROOT}/${userId}`);
+      },
+    },
     {
       method: 'POST',
       path: `${ROOT}/:id/enable`,

@@ -1,6 +1,9 @@
 import type { z } from 'zod';
 import type { Actor, Permission } from '../accounts/permissions.ts';
+import type { SessionData } from '../accounts/session-data.ts';
 import type { SecondFactor, SignIn } from '../accounts/sign-in.ts';
+import type { User } from '../accounts/store.ts';
+import type { Users } from '../accounts/users.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { Db, Queries } from '../db/open.ts';
 import type { EventBus, EventName, Listener } from '../events/bus.ts';
@@ -35,7 +38,8 @@ export interface Parts {
   readonly nav?: readonly NavItem[];
   readonly api?: readonly Operation[];
   readonly jobs?: readonly Job[];
-  readonly signIn?: readonly SignInMethod[];
+  /** Asked for at each sign-in page: providers come and go with the settings. */
+  readonly signIn?: () => Promise<readonly SignInMethod[]>;
   readonly secondFactor?: SecondFactor;
   /** The rules this plugin wants in force, all of them or those under the keys given; typed, never text. */
   readonly network?: (keys?: readonly FragmentKey[]) => Promise<Fragments>;
@@ -55,7 +59,7 @@ export interface Host {
   readonly clock: Clock;
   readonly secrets: Secrets;
   readonly events: EventBus;
-  readonly signIn: Omit<SignIn, 'withPassword'>;
+  readonly signIn: Omit<SignIn, 'withPassword'> & Pick<Users, 'endVpnSession'>;
   readonly network: HostNetwork;
   /** Everything that running plugins have put into the slot, in their order. */
   all<T>(place: Slot<T>): readonly T[];
@@ -98,6 +102,7 @@ export interface Plugin {
 
 /** A way to sign in, shown on the sign-in page. */
 export interface SignInMethod {
+  /** What `host.signIn.prove` is given as the method: `oidc:google`. */
   readonly id: string;
   readonly label: string;
   /** Where its button leads. */
@@ -149,12 +154,34 @@ export interface OperationAnswer {
 export type BearerAuthenticator = (token: string, ip: string) => Promise<Actor | null>;
 export const bearerSlot = slot<BearerAuthenticator>('http.bearer');
 export const operationSlot = slot<Operation>('api.operation');
-export const signInSlot = slot<SignInMethod>('sign-in.method');
+export const signInSlot = slot<() => Promise<readonly SignInMethod[]>>('sign-in.methods');
 export const secondFactorSlot = slot<SecondFactor>('sign-in.second-factor');
 
-/** A card on the account page. */
-export interface AccountPanel {
+/** Where somebody who has just signed out goes on, by what their session was; null where the plugin has nothing to say. */
+export type AfterSignOut = (was: Readonly<SessionData>) => Promise<string | null>;
+export const afterSignOutSlot = slot<AfterSignOut>('sign-in.after-sign-out');
+
+/** A card on a page about something. */
+export interface Panel<Subject> {
   readonly template: string;
-  model(request: PageRequest): Promise<object>;
+  model(request: PageRequest, subject: Subject): Promise<object>;
 }
-export const accountPanelSlot = slot<AccountPanel>('account.panel');
+export const accountPanelSlot = slot<Panel<User>>('account.panel');
+/** On the administrators' page of a user. */
+export const userPanelSlot = slot<Panel<User>>('user.panel');
+
+export interface Mail {
+  readonly to: string;
+  readonly subject: string;
+  /** Plain text, lines of any length. */
+  readonly text: string;
+}
+
+/** Sends mail; the plugin that knows the mail server fills the slot. */
+export interface Mailer {
+  /** Whether a server is set, so that features that need mail can be offered. */
+  isReady(): Promise<boolean>;
+  /** Resolves when the server has taken the mail. Throws Unavailable, saying what the server said. */
+  send(mail: Mail): Promise<void>;
+}
+export const mailerSlot = slot<Mailer>('mail.sender');

@@ -218,7 +218,7 @@ function fillsOf(parts: Parts): readonly Fill[] {
   return [
     ...(parts.fills ?? []),
     ...(parts.api ?? []).map((operation) => fill(operationSlot, operation)),
-    ...(parts.signIn ?? []).map((method) => fill(signInSlot, method)),
+    ...(parts.signIn ? [fill(signInSlot, parts.signIn)] : []),
     ...(parts.secondFactor ? [fill(secondFactorSlot, parts.secondFactor)] : []),
   ];
 }

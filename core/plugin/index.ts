@@ -1,20 +1,20 @@
 // `#core`: all that a plugin may use of core. The one barrel there is.
 export type { IdentityPolicy, ProvenIdentity } from '../accounts/identities.ts';
-export { type Actor, allows, authorize, type Permission } from '../accounts/permissions.ts';
-export type { PendingSignIn } from '../accounts/session-data.ts';
-export type { FactorMethod, SecondFactor, Step } from '../accounts/sign-in.ts';
-export { containing, userByEmail, userById } from '../accounts/store.ts';
+export { type Actor, allows, authorize, type Permission, systemActor } from '../accounts/permissions.ts';
+export type { PendingSignIn, SessionData } from '../accounts/session-data.ts';
+export type { FactorMethod, Proof, SecondFactor, SignInBrowser } from '../accounts/sign-in.ts';
+export { containing, type User, userByEmail, userById } from '../accounts/store.ts';
 export { users } from '../accounts/tables.ts';
 export { resourceCommand } from '../commands/resource.ts';
 export * from '../db/columns.ts';
 export type { Db, Queries, ReadQueries } from '../db/open.ts';
 export { after, type Listed, orderOf, type Page, pageOf, type Term } from '../db/paging.ts';
-export { Conflict, Forbidden, InvalidInput, NotFound, PreconditionFailed, TooManyRequests, Unauthenticated } from '../errors.ts';
+export { Conflict, Forbidden, InvalidInput, NotFound, PreconditionFailed, TooManyRequests, Unauthenticated, Unavailable } from '../errors.ts';
 export type { EventName } from '../events/bus.ts';
 export { field, otherErrors } from '../http/fields.ts';
 export { orShowAgain, readForm } from '../http/forms.ts';
 export { pagerFor, readList, sortLinks } from '../http/lists.ts';
-export { download, json, localPath, type NavItem, type PageRequest, type Reply, type Route, raw, redirect, view } from '../http/route.ts';
+export { download, json, leaveFor, localPath, type NavItem, type PageRequest, type Reply, type Route, raw, redirect, view } from '../http/route.ts';
 export { addressOf, isIpv6, numberOf, parseAddress, parseCidr, prefixOf } from '../net/cidr.ts';
 export type { Cidr, FragmentKey, Fragments, NftRule, UserId } from '../net/inputs.ts';
 export type { Topology } from '../net/topology.ts';
@@ -25,19 +25,26 @@ export type { Clock } from '../system/clock.ts';
 export { hashToken, randomToken } from '../system/secrets.ts';
 export { VERSION } from '../version.ts';
 export {
-  type AccountPanel,
+  type AfterSignOut,
   accountPanelSlot,
+  afterSignOutSlot,
   type BearerAuthenticator,
   bearerSlot,
   type Command,
   type Host,
   type HostNetwork,
+  type Mail,
+  type Mailer,
   type Manifest,
+  mailerSlot,
   type Operation,
   type OperationAnswer,
   type OperationCall,
   operationSlot,
+  type Panel,
   type Parts,
   type Plugin,
+  type SignInMethod,
+  userPanelSlot,
 } from './contract.ts';
 export { fill, slot } from './slots.ts';

@@ -67,6 +67,7 @@ export function coreSections(config: Config) {
         vpnSessionDuration: within(0, LONGEST_SESSION_SECONDS).default(0),
         allowSelfService: z.boolean().default(true),
         allowOverrides: z.boolean().default(true),
+        localSignIn: z.boolean().default(true),
         secondFactor: z.enum(['optional', 'admins', 'everyone']).default('optional'),
       }),
     ),

@@ -1,11 +1,11 @@
-import { type AccountPanel, field, orShowAgain, type PageRequest, type Reply, type Route, readForm, redirect, view } from '#core';
+import { field, orShowAgain, type PageRequest, type Panel, type Reply, type Route, readForm, redirect, type User, view } from '#core';
 import { text } from './text.ts';
 import { newToken, type Tokens } from './tokens.ts';
 
 const ROOT = '/account/tokens';
 
 /** The card on the account page. */
-export function tokenPanel(tokens: Tokens): AccountPanel {
+export function tokenPanel(tokens: Tokens): Panel<User> {
   return { template: 'api/_tokens', model: async ({ actor }) => ({ text: text.tokens, tokens: await tokens.list(actor) }) };
 }
 

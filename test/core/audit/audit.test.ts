@@ -11,7 +11,7 @@ describe('the audit log', () => {
     admin = await box.signedIn();
     await admin.post('/devices', { name: 'Laptop' });
     await admin.post('/admin/users', { email: 'user@example.com', password: 'a secret of theirs', role: 'unprivileged' });
-    await admin.post('/admin/settings/security', { vpnSessionDuration: '60', allowSelfService: 'on' });
+    await admin.post('/admin/settings/security', { localSignIn: 'on', vpnSessionDuration: '60', allowSelfService: 'on' });
   });
   afterEach(() => box[Symbol.asyncDispose]());
 
