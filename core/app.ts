@@ -3,6 +3,7 @@ import { createFactors } from './accounts/factors.ts';
 import { createFlows } from './accounts/flows.ts';
 import { createIdentities } from './accounts/identities.ts';
 import { keepAWayIn } from './accounts/local-sign-in.ts';
+import { readProviderSeed } from './accounts/provider-seed.ts';
 import { createRecoveryCodes } from './accounts/recovery-codes.ts';
 import type { SessionData } from './accounts/session-data.ts';
 import { createSessionStore } from './accounts/session-store.ts';
@@ -53,6 +54,7 @@ import {
   bearerSlot,
   operationSlot,
   type Plugin,
+  providerSeedSlot,
   type SignInMethod,
   secondFactorSlot,
   signInSlot,
@@ -102,6 +104,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   migrate(db.writer, paths.migrations, 'core');
   const secrets = createSecrets(config.secretKey ?? readOrCreateKeyFile(join(config.dataDirectory, 'secret.key')));
   const sections = coreSections(config);
+  const providerSeed = await readProviderSeed(config.idpConfigFile);
   const events = createEventBus(log);
   const audit = createAudit(clock);
   const jobs = createJobs(clock, log);
@@ -161,7 +164,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     jobs,
     network: networkStore,
     migrate: (owner) => migrate(db.writer, paths.migrations, owner),
-    coreFills: () => coreOperations(operationParts()).map((operation) => fill(operationSlot, operation)),
+    coreFills: () => [...coreOperations(operationParts()).map((operation) => fill(operationSlot, operation)), fill(providerSeedSlot, providerSeed)],
   });
 
   const whyOff = await whyNoDataPlane(config.dataPlane, run);

@@ -99,6 +99,6 @@ function send(ctx: Context, reply: Reply, parts: MountParts): void {
 }
 
 function webAddress(to: URL): string {
-  if (to.protocol !== 'https:' && to.protocol !== 'http:') throw new Unavailable(en.errors.notWeb(to.protocol));
+  if (to.protocol !== 'https:' && to.protocol !== 'http:') throw new Unavailable(en.web.notWeb(to.protocol));
   return to.href;
 }

@@ -170,6 +170,9 @@ export const accountPanelSlot = slot<Panel<User>>('account.panel');
 /** On the administrators' page of a user. */
 export const userPanelSlot = slot<Panel<User>>('user.panel');
 
+/** Providers that the file WG_IDP_CONFIG_FILE wants to be there, by the plugin they are for: `{ oidc: […], saml: […] }`. */
+export const providerSeedSlot = slot<Readonly<Record<string, unknown>>>('sign-in.provider-seed');
+
 export interface Mail {
   readonly to: string;
   readonly subject: string;

@@ -23,6 +23,7 @@ export { address, cidr, line, parse, within } from '../parse.ts';
 export { defineSection } from '../settings/sections.ts';
 export type { Clock } from '../system/clock.ts';
 export { hashToken, randomToken } from '../system/secrets.ts';
+export { createWebFetch, type WebFetch } from '../system/web-fetch.ts';
 export { VERSION } from '../version.ts';
 export {
   type AfterSignOut,
@@ -44,6 +45,7 @@ export {
   type Panel,
   type Parts,
   type Plugin,
+  providerSeedSlot,
   type SignInMethod,
   userPanelSlot,
 } from './contract.ts';

@@ -74,9 +74,17 @@ export const en = {
     crossSite: 'The request did not come from this page, so it was refused. Reload the page and try again.',
     tooLarge: 'The request is too large; at most 1 MiB is allowed.',
     notJson: 'is not valid JSON',
-    notWeb: (scheme: string) => `The provider’s address begins with ${scheme}, not with https.`,
     wrongMethod: 'This address does not answer such a request.',
     home: 'Go to the start page',
+  },
+  web: {
+    notWeb: (scheme: string) => `${scheme} is neither https nor http`,
+    noUrl: (text: string) => `${JSON.stringify(text)} is not an address such as https://id.example.com`,
+    refused: (host: string, address: string) => `${host} is ${address}: this box itself or its link, which must be allowed first`,
+    tooManyRedirects: (host: string) => `${host} redirects without end`,
+    tooLarge: (host: string, bytes: number) => `${host} answered more than ${bytes} bytes`,
+    failed: (host: string, why: string) => `${host} did not answer: ${why}`,
+    timeout: 'it took too long',
   },
   validation: {
     required: 'is required',
@@ -162,6 +170,10 @@ export const en = {
     another: (what: string) => `“${what}” still waits to be kept or taken back. Decide on it first.`,
     gone: 'This change was already kept or taken back.',
     ownerIsOff: 'The plugin that made this change is off. Switch it on first.',
+  },
+  providerSeed: {
+    unreadable: (file: string, why: string) => `${JSON.stringify(file)} is not a YAML file with identity providers: ${why}`,
+    shape: 'it must have the keys oidc, saml, each with a list',
   },
   identities: {
     noEmail: 'The provider did not say which email address is yours.',
