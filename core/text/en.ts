@@ -191,7 +191,7 @@ export const en = {
     removeAsk: (provider: string, email: string) => `Disconnect ${provider} from ${email}? It no longer lets anybody in to this account.`,
     removed: (provider: string) => `${provider} is disconnected.`,
     unknown: 'There is no such identity.',
-    onlyWayIn: 'This is the only way in to your account. Set a password first.',
+    onlyWayIn: 'This is the only way in to your account. Ask an administrator for a password first.',
   },
   setup: {
     title: 'Set up this box',

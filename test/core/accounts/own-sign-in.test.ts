@@ -111,6 +111,7 @@ describe('one’s own sign-in', () => {
     const switchOff = () => admin.post('/admin/settings/security', { vpnSessionDuration: '0', secondFactor: 'optional' });
 
     it('cannot be switched off before an administrator came in another way', async () => {
+      await box.browser().post('/pin/prove/all', { user: idOf(USER.email) });
       const refused = await switchOff();
       expect(refused.status).toBe(422);
       expect(refused.text).toContain('once an administrator has signed in another way');
