@@ -52,6 +52,7 @@ import {
   accountPanelSlot,
   afterSignOutSlot,
   bearerSlot,
+  brandSlot,
   operationSlot,
   type Plugin,
   providerSeedSlot,
@@ -258,6 +259,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     actorOfToken: (token, ip) => firstAnswer(host.all(bearerSlot), (authenticate) => authenticate(token, ip)),
     // A plugin's own page of its settings comes before the one that is drawn from the section.
     routes: () => [...host.parts().flatMap(({ pages }) => pages?.() ?? []), ...coreRoutes],
+    brand: async () => (await host.all(brandSlot)[0]?.()) ?? { name: en.product, logo: null, signInMessage: null },
     nav: () => [...CORE_NAV, ...settingsNav(shownSections()), ...host.parts().flatMap(({ nav }) => nav ?? []), ...UPKEEP_NAV],
   });
   events.on('plugins.changed', web.remount);

@@ -1,7 +1,8 @@
 import type { Plugin } from '#core';
 import { api } from './api/index.ts';
+import { branding } from './branding/index.ts';
 import { firewall } from './firewall/index.ts';
 import { firezoneApi } from './firezone-api/index.ts';
 
 /** Every plugin this box knows, in the order they start. */
-export const plugins: readonly Plugin[] = [firewall, api, firezoneApi];
+export const plugins: readonly Plugin[] = [firewall, api, firezoneApi, branding];

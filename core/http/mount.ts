@@ -7,9 +7,10 @@ import { en } from '../text/en.ts';
 import type { RequestBody } from './body.ts';
 import { localPath, type PageRequest, type Reply, type Route } from './route.ts';
 import { requestSession } from './session.ts';
+import { readUpload } from './upload.ts';
 
 export interface MountParts {
-  readonly renderView: (ctx: Context, template: string, model: object) => string;
+  readonly renderView: (ctx: Context, template: string, model: object) => Promise<string>;
   /** Waits, a little, until what a change asked of the kernel has been done. */
   readonly settled: () => Promise<unknown>;
   readonly flows: Flows;
@@ -36,7 +37,7 @@ async function answer(ctx: Context, route: Route, parts: MountParts): Promise<vo
   if (route.permission !== 'public') authorize(request.actor, route.permission);
   const reply = await route.handle(request);
   if (ctx.method !== 'GET') await parts.settled();
-  send(ctx, reply, parts);
+  await send(ctx, reply, parts);
 }
 
 /** A person who opens a page is led to the sign-in page; scripts and live streams are refused instead. */
@@ -65,10 +66,11 @@ function readRequest(ctx: Context, { flows, origin }: MountParts): PageRequest {
     ip: ctx.ip,
     origin,
     session: requestSession(ctx, flows),
+    upload: (field, largestBytes) => readUpload(ctx.req, field, largestBytes),
   };
 }
 
-function send(ctx: Context, reply: Reply, parts: MountParts): void {
+async function send(ctx: Context, reply: Reply, parts: MountParts): Promise<void> {
   if (reply.kind === 'redirect' || reply.kind === 'departure') {
     ctx.redirect(reply.kind === 'redirect' ? localPath(reply.to) : webAddress(reply.to));
     ctx.status = 303;
@@ -89,7 +91,7 @@ function send(ctx: Context, reply: Reply, parts: MountParts): void {
   if (reply.kind === 'view') {
     ctx.status = reply.status;
     ctx.type = 'html';
-    ctx.body = parts.renderView(ctx, reply.template, reply.model);
+    ctx.body = await parts.renderView(ctx, reply.template, reply.model);
     return;
   }
   if (reply.kind === 'download') ctx.attachment(reply.fileName);

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Actor, Permission } from '../accounts/permissions.ts';
 import type { SessionData } from '../accounts/session-data.ts';
+import type { Upload } from './upload.ts';
 
 /** A request as a page or API operation sees it. */
 export interface PageRequest {
@@ -17,6 +18,8 @@ export interface PageRequest {
   /** Scheme, host and port of WG_EXTERNAL_URL: the only source of absolute links. */
   readonly origin: string;
   readonly session: RequestSession;
+  /** The file that a multipart form brings in this field. Throws InvalidInput when there is none, TooLarge when it is larger. */
+  upload(field: string, largestBytes: number): Promise<Upload>;
 }
 
 /** The browser's session. Pages read it and leave a message; only core's sign-in begins and ends one. */

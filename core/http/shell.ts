@@ -2,12 +2,14 @@ import { type Actor, allows } from '../accounts/permissions.ts';
 import type { SessionData } from '../accounts/session-data.ts';
 import type { Theme } from '../accounts/tables.ts';
 import type { NetworkStatus } from '../net/reconcile.ts';
+import type { Brand } from '../plugin/contract.ts';
 import { en } from '../text/en.ts';
 import type { NavItem } from './route.ts';
 
 /** What every template finds in `it` beside its own model. */
 export interface Shell {
   readonly t: typeof en;
+  readonly brand: Brand;
   readonly actor: Actor;
   readonly isAdmin: boolean;
   readonly path: string;
@@ -32,6 +34,7 @@ interface ShownNavItem extends NavItem {
 }
 
 interface ShellParts {
+  readonly brand: Brand;
   readonly actor: Actor;
   readonly path: string;
   readonly nav: readonly NavItem[];

@@ -8,6 +8,7 @@ import { userById } from '../accounts/store.ts';
 import type { Config } from '../config.ts';
 import type { Db } from '../db/open.ts';
 import type { Reconciler } from '../net/reconcile.ts';
+import type { Brand } from '../plugin/contract.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import type { Paths } from '../system/paths.ts';
@@ -33,6 +34,7 @@ interface WebParts {
   /** As they are now; asked for at each `remount`. */
   readonly routes: () => readonly Route[];
   readonly nav: () => readonly NavItem[];
+  readonly brand: () => Promise<Brand>;
 }
 
 export interface Web {
@@ -50,7 +52,7 @@ export async function createWeb(parts: WebParts): Promise<Web> {
   const assets = loadAssets(parts.paths.assets);
   const render = await loadTemplates(parts.paths.views);
   const mountParts = {
-    renderView: (ctx: Context, template: string, model: object) => render(template, { ...shellFor(ctx), ...model }),
+    renderView: async (ctx: Context, template: string, model: object) => render(template, { ...(await shellFor(ctx)), ...model }),
     settled: settle,
     flows: parts.flows,
     origin: parts.config.externalUrl,
@@ -59,8 +61,9 @@ export async function createWeb(parts: WebParts): Promise<Web> {
   let openPaths: readonly RegExp[] = [];
   let hasBeenSetUp = false;
 
-  function shellFor(ctx: Context): Shell {
+  async function shellFor(ctx: Context): Promise<Shell> {
     return createShell({
+      brand: await parts.brand(),
       actor: ctx.state['actor'] ?? nobody(ctx.ip),
       path: ctx.path,
       nav: parts.nav(),
@@ -105,7 +108,7 @@ export async function createWeb(parts: WebParts): Promise<Web> {
     isOpenToOtherSites: (path) => openPaths.some((pattern) => pattern.test(path)),
     actorOfSession,
     gate,
-    renderError: async (ctx, error) => render('core/error', { ...shellFor(ctx), ...error }),
+    renderError: async (ctx, error) => render('core/error', { ...(await shellFor(ctx)), ...error }),
     routes: () => router,
   });
   return {

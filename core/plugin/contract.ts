@@ -170,6 +170,16 @@ export const accountPanelSlot = slot<Panel<User>>('account.panel');
 /** On the administrators' page of a user. */
 export const userPanelSlot = slot<Panel<User>>('user.panel');
 
+/** What the product is called on this box, and how it looks. */
+export interface Brand {
+  readonly name: string;
+  /** The path of the logo, or null for the product's own. */
+  readonly logo: string | null;
+  /** Shown above the sign-in form. */
+  readonly signInMessage: string | null;
+}
+export const brandSlot = slot<() => Promise<Brand>>('look.brand');
+
 /** Providers that the file WG_IDP_CONFIG_FILE wants to be there, by the plugin they are for: `{ oidc: […], saml: […] }`. */
 export const providerSeedSlot = slot<Readonly<Record<string, unknown>>>('sign-in.provider-seed');
 

@@ -15,11 +15,12 @@ export { field, otherErrors } from '../http/fields.ts';
 export { orShowAgain, readForm } from '../http/forms.ts';
 export { pagerFor, readList, sortLinks } from '../http/lists.ts';
 export { download, json, leaveFor, localPath, type NavItem, type PageRequest, type Reply, type Route, raw, redirect, view } from '../http/route.ts';
+export { bytesOf, type Upload } from '../http/upload.ts';
 export { addressOf, isIpv6, numberOf, parseAddress, parseCidr, prefixOf } from '../net/cidr.ts';
 export type { Cidr, FragmentKey, Fragments, NftRule, UserId } from '../net/inputs.ts';
 export type { Topology } from '../net/topology.ts';
 export { paging, sortBy } from '../operations/query.ts';
-export { address, cidr, line, parse, within } from '../parse.ts';
+export { address, cidr, line, parse, prose, within } from '../parse.ts';
 export { defineSection } from '../settings/sections.ts';
 export type { Clock } from '../system/clock.ts';
 export { hashToken, randomToken } from '../system/secrets.ts';
@@ -30,7 +31,9 @@ export {
   accountPanelSlot,
   afterSignOutSlot,
   type BearerAuthenticator,
+  type Brand,
   bearerSlot,
+  brandSlot,
   type Command,
   type Host,
   type HostNetwork,
