@@ -19,6 +19,7 @@ import { openDb } from './db/open.ts';
 import { createDevices, refuseStrandedAddresses } from './devices/devices.ts';
 import { statsJob } from './devices/stats.ts';
 import { createEventBus, type EventName } from './events/bus.ts';
+import { openCertificates } from './http/certificates.ts';
 import { createLive } from './http/live.ts';
 import { type Route, raw } from './http/route.ts';
 import { createWeb } from './http/web.ts';
@@ -53,6 +54,7 @@ import {
   afterSignOutSlot,
   bearerSlot,
   brandSlot,
+  certificatesSlot,
   operationSlot,
   type Plugin,
   providerSeedSlot,
@@ -66,6 +68,7 @@ import { fill } from './plugin/slots.ts';
 import { createPluginStates } from './plugin/states.ts';
 import { coreSections } from './settings/sections.ts';
 import { createSettings } from './settings/settings.ts';
+import { ownAddresses } from './system/addresses.ts';
 import type { Clock } from './system/clock.ts';
 import type { Log } from './system/log.ts';
 import type { Paths } from './system/paths.ts';
@@ -86,6 +89,7 @@ export interface AppParts {
 export type App = Awaited<ReturnType<typeof createApp>>;
 
 const HOUSEKEEPING_MS = 3_600_000;
+const DAY_MS = 86_400_000;
 const HEALTHY_AFTER_MS = 10_000;
 
 /** What changes the desired state of the network. */
@@ -112,6 +116,9 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   const notifications = createNotifications(db, clock, events);
   const settings = createSettings({ db, audit, events, clock });
   settings.guard('network', (tx, next) => refuseStrandedAddresses(tx, next as never));
+
+  const certificates =
+    config.httpsPort === undefined ? null : await openCertificates({ directory: join(config.dataDirectory, 'tls'), names: ownNames, clock, log });
 
   const sessions = createSessionStore(db, clock);
   const flows = createFlows(db, clock);
@@ -165,7 +172,11 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     jobs,
     network: networkStore,
     migrate: (owner) => migrate(db.writer, paths.migrations, owner),
-    coreFills: () => [...coreOperations(operationParts()).map((operation) => fill(operationSlot, operation)), fill(providerSeedSlot, providerSeed)],
+    coreFills: () => [
+      ...coreOperations(operationParts()).map((operation) => fill(operationSlot, operation)),
+      fill(providerSeedSlot, providerSeed),
+      ...(certificates ? [fill(certificatesSlot, certificates)] : []),
+    ],
   });
 
   const whyOff = await whyNoDataPlane(config.dataPlane, run);
@@ -256,6 +267,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     provisional: provisional.waiting,
     network: reconciler,
     isSetupNeeded: setup.isNeeded,
+    isPubliclyTrusted: () => certificates?.facts().trust === 'public',
     actorOfToken: (token, ip) => firstAnswer(host.all(bearerSlot), (authenticate) => authenticate(token, ip)),
     // A plugin's own page of its settings comes before the one that is drawn from the section.
     routes: () => [...host.parts().flatMap(({ pages }) => pages?.() ?? []), ...coreRoutes],
@@ -275,6 +287,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     sections,
     secrets,
     http: web.http,
+    certificates,
     host,
     events,
     reconciler,
@@ -290,6 +303,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
       await provisional.start();
       await reconciler.start();
       stops = [
+        jobs.start({ id: 'certificate', everyMs: DAY_MS, deadlineMs: 60_000, run: async () => certificates?.renewOwn() }),
         jobs.start(statsJob({ db, events, peers: network.peers })),
         jobs.start(foreignWritesJob()),
         jobs.start({
@@ -313,6 +327,11 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
       db.close();
     },
   };
+
+  /** By what a browser may call this box. */
+  function ownNames(): readonly string[] {
+    return [new URL(config.externalUrl).hostname.replace(/^\[|\]$/g, ''), 'localhost', ...ownAddresses()];
+  }
 
   /** What plugins offer beside the password; one that cannot say keeps nobody else from being offered. */
   async function offeredMethods(): Promise<readonly SignInMethod[]> {

@@ -20,6 +20,7 @@ const variables = {
   WG_DATA_DIR: { schema: z.string().min(1).default('./data'), allowed: 'a folder the service may write to' },
   WG_HOST: { schema: hostName.default('0.0.0.0'), allowed: 'an address to listen on' },
   WG_PORT: { schema: port.default(13_000), allowed: 'a port, 1 to 65535' },
+  WG_HTTPS_PORT: { schema: port.optional(), allowed: 'a port, 1 to 65535' },
   WG_EXTERNAL_URL: { schema: z.url({ protocol: /^https?$/ }).optional(), allowed: 'an http or https URL without a path' },
   WG_ADMIN_EMAIL: { schema: z.email().max(254).optional(), allowed: 'an email address' },
   WG_ADMIN_PASSWORD: { schema: z.string().min(12).max(256).optional(), allowed: '12 to 256 characters' },
@@ -61,7 +62,8 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
     dataDirectory,
     host: values.WG_HOST,
     port: values.WG_PORT,
-    externalUrl: new URL(values.WG_EXTERNAL_URL ?? `http://localhost:${values.WG_PORT}`).origin,
+    httpsPort: values.WG_HTTPS_PORT,
+    externalUrl: new URL(values.WG_EXTERNAL_URL ?? ownUrl(values)).origin,
     adminEmail: values.WG_ADMIN_EMAIL?.toLowerCase(),
     adminPassword: values.WG_ADMIN_PASSWORD,
     secretKey: values.WG_SECRET_KEY === undefined ? undefined : Buffer.from(values.WG_SECRET_KEY, 'base64'),
@@ -76,6 +78,10 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
     trustedProxies: values.WG_TRUSTED_PROXIES,
     idpConfigFile: values.WG_IDP_CONFIG_FILE,
   });
+}
+
+function ownUrl({ WG_PORT, WG_HTTPS_PORT }: Pick<Values, 'WG_PORT' | 'WG_HTTPS_PORT'>): string {
+  return WG_HTTPS_PORT === undefined ? `http://localhost:${WG_PORT}` : `https://localhost:${WG_HTTPS_PORT}`;
 }
 
 // An empty variable means the same as an absent one: `docker -e WG_X=` and unit files write them so.

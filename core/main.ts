@@ -1,8 +1,8 @@
-import { createServer, type Server } from 'node:http';
 import { plugins } from '../plugins/index.ts';
 import { type App, createApp } from './app.ts';
 import { type Config, readConfig } from './config.ts';
-import { messageOf, Unavailable } from './errors.ts';
+import { messageOf } from './errors.ts';
+import { type Listening, listen } from './http/listen.ts';
 import { systemClock } from './system/clock.ts';
 import { createLog, type Log } from './system/log.ts';
 import { programPaths } from './system/paths.ts';
@@ -21,7 +21,7 @@ export async function serve(): Promise<void> {
   });
   const app = await createApp({ config, paths: programPaths(), plugins, clock: systemClock, log, run, watch });
   await prepareAdmin(app, config);
-  const server = await listen(app, config);
+  const server = await listen(app.http.callback(), app.certificates, config);
   await app.start();
   announce(app, config, await app.setup.isNeeded());
   log.info({ url: config.externalUrl, network: app.reconciler.status() }, 'service started');
@@ -36,15 +36,6 @@ async function prepareAdmin(app: App, { adminEmail, adminPassword }: Config): Pr
   if (adminPassword === undefined) print(`The password of ${adminEmail} is ${password} (shown only this once).`);
 }
 
-function listen(app: App, { host, port }: Config): Promise<Server> {
-  const server = createServer(app.http.callback());
-  server.requestTimeout = 60_000;
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause) => reject(new Unavailable(`cannot listen on ${host}:${port}: ${cause.message}`, { cause })));
-    server.listen(port, host, () => resolve(server));
-  });
-}
-
 function announce(app: App, { externalUrl }: Config, isSetupNeeded: boolean): void {
   const status = app.reconciler.status();
   print(`WireGUI is at ${externalUrl}`);
@@ -53,13 +44,12 @@ function announce(app: App, { externalUrl }: Config, isSetupNeeded: boolean): vo
   else print('Sign in with your email and password. Forgotten? Run: wiregui admin create-or-reset <email>');
 }
 
-function endOnSignals(app: App, server: Server, log: Log): void {
+function endOnSignals(app: App, server: Listening, log: Log): void {
   const end = async (signal: string) => {
     log.info({ signal }, 'service stopping');
     setTimeout(() => process.exit(0), SHUTDOWN_MS).unref();
-    const closed = new Promise((resolve) => server.close(resolve));
+    const closed = server.close();
     await app.stop();
-    server.closeIdleConnections();
     await closed;
     process.exit(0);
   };

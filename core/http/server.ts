@@ -8,7 +8,7 @@ import { clientAddress } from './address.ts';
 import { readBody } from './body.ts';
 import { refuseCrossSite } from './csrf.ts';
 import { answerErrors } from './errors.ts';
-import { securityHeaders } from './headers.ts';
+import { securityHeaders, strictTransport } from './headers.ts';
 import { sessionMiddleware } from './session.ts';
 
 export interface HttpParts {
@@ -16,6 +16,8 @@ export interface HttpParts {
   readonly log: Log;
   readonly sessions: SessionStore;
   readonly assets: Middleware;
+  /** Whether browsers know who signed the certificate that is shown. */
+  readonly isPubliclyTrusted: () => boolean;
   /** Paths that take bearer tokens and never cookies. */
   readonly isApi: (path: string) => boolean;
   /** Paths that other sites may make a browser post to. */
@@ -43,6 +45,7 @@ export function createHttp(parts: HttpParts): Koa {
 
   app.use(clientAddress(config.trustedProxies));
   app.use(securityHeaders(isHttps));
+  app.use(strictTransport(parts.isPubliclyTrusted));
   app.use(parts.assets);
   app.use(compress({ threshold: 1024, filter: (type) => type !== 'text/event-stream' && /text|json|javascript|xml/.test(type), br: { params: {} } }));
   app.use(answerErrors(log, isApi, parts.renderError));

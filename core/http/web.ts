@@ -30,6 +30,7 @@ interface WebParts {
   readonly network: Pick<Reconciler, 'status' | 'request'>;
   readonly provisional: () => Shell['provisional'];
   readonly isSetupNeeded: () => Promise<boolean>;
+  readonly isPubliclyTrusted: () => boolean;
   readonly actorOfToken: (token: string, ip: string) => Promise<Actor | null>;
   /** As they are now; asked for at each `remount`. */
   readonly routes: () => readonly Route[];

@@ -7,6 +7,7 @@ import type { Users } from '../accounts/users.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { Db, Queries } from '../db/open.ts';
 import type { EventBus, EventName, Listener } from '../events/bus.ts';
+import type { Certificates } from '../http/certificates.ts';
 import type { NavItem, PageRequest, Route } from '../http/route.ts';
 import type { Job } from '../jobs/jobs.ts';
 import type { FragmentKey, Fragments } from '../net/inputs.ts';
@@ -169,6 +170,9 @@ export interface Panel<Subject> {
 export const accountPanelSlot = slot<Panel<User>>('account.panel');
 /** On the administrators' page of a user. */
 export const userPanelSlot = slot<Panel<User>>('user.panel');
+
+/** The certificate that this box shows; filled by core where it serves https itself. */
+export const certificatesSlot = slot<Certificates>('http.certificates');
 
 /** What the product is called on this box, and how it looks. */
 export interface Brand {

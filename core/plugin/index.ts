@@ -11,6 +11,7 @@ export type { Db, Queries, ReadQueries } from '../db/open.ts';
 export { after, type Listed, orderOf, type Page, pageOf, type Term } from '../db/paging.ts';
 export { Conflict, Forbidden, InvalidInput, NotFound, PreconditionFailed, TooManyRequests, Unauthenticated, Unavailable } from '../errors.ts';
 export type { EventName } from '../events/bus.ts';
+export type { CertificateFacts, Certificates, KeyAndCertificate } from '../http/certificates.ts';
 export { field, otherErrors } from '../http/fields.ts';
 export { orShowAgain, readForm } from '../http/forms.ts';
 export { pagerFor, readList, sortLinks } from '../http/lists.ts';
@@ -35,6 +36,7 @@ export {
   bearerSlot,
   brandSlot,
   type Command,
+  certificatesSlot,
   type Host,
   type HostNetwork,
   type Mail,

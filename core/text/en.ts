@@ -78,6 +78,14 @@ export const en = {
     wrongMethod: 'This address does not answer such a request.',
     home: 'Go to the start page',
   },
+  certificate: {
+    notPem: 'must be a certificate in PEM, the box’s own first: -----BEGIN CERTIFICATE-----',
+    keyNotPem: 'must be a private key in PEM without a passphrase: -----BEGIN PRIVATE KEY-----',
+    keyOfAnother: 'does not belong to the certificate',
+    brokenChain: (index: number) => `certificate ${index} is not signed by the one after it; give them in order, without the root`,
+    unusable: 'cannot be used for https',
+    notToday: (from: Date, until: Date) => `is valid from ${from.toISOString().slice(0, 10)} to ${until.toISOString().slice(0, 10)}, not today`,
+  },
   web: {
     notWeb: (scheme: string) => `${scheme} is neither https nor http`,
     noUrl: (text: string) => `${JSON.stringify(text)} is not an address such as https://id.example.com`,
