@@ -22,6 +22,7 @@ const TESTS = {
   wrk: 'wrk',
   'fc-list': 'fontconfig',
   resolvconf: 'openresolv',
+  pebble: 'pebble',
 };
 const WITHOUT_PROGRAM = { '/usr/share/fonts/truetype/dejavu': 'fonts-dejavu-core' };
 

@@ -1,8 +1,9 @@
 import type { Plugin } from '#core';
 import { api } from './api/index.ts';
 import { branding } from './branding/index.ts';
+import { certificate } from './certificate/index.ts';
 import { firewall } from './firewall/index.ts';
 import { firezoneApi } from './firezone-api/index.ts';
 
 /** Every plugin this box knows, in the order they start. */
-export const plugins: readonly Plugin[] = [firewall, api, firezoneApi, branding];
+export const plugins: readonly Plugin[] = [firewall, api, firezoneApi, branding, certificate];

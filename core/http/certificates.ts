@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext, rootCertificates } from 'node:tls';
+import ipaddr from 'ipaddr.js';
 import { InvalidInput } from '../errors.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
@@ -140,7 +141,7 @@ function factsOf(pem: string, roots: readonly string[]): CertificateFacts {
   if (!leaf) throw new InvalidInput({ certificate: [en.certificate.notPem] });
   const names = (leaf.subjectAltName ?? '').split(', ').flatMap((entry) => /^(?:DNS|IP Address):(.+)$/.exec(entry)?.[1] ?? []);
   return {
-    names,
+    names: names.map((name) => (ipaddr.isValid(name) ? ipaddr.parse(name).toString() : name)),
     issuer: leaf.issuer.replaceAll('\n', ', '),
     from: leaf.validFromDate,
     until: leaf.validToDate,

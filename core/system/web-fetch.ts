@@ -2,6 +2,7 @@ import { lookup } from 'node:dns';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import { rootCertificates } from 'node:tls';
 import ipaddr from 'ipaddr.js';
 import { messageOf, Unavailable } from '../errors.ts';
 import { en } from '../text/en.ts';
@@ -11,6 +12,8 @@ export interface WebFetchOptions {
   readonly mayReachThisBox?: boolean;
   readonly deadlineMs?: number;
   readonly largestBytes?: number;
+  /** PEM of authorities to trust beside those that everybody knows. */
+  readonly authorities?: string;
 }
 
 /** What `fetch` takes that is needed here: bodies of text or bytes, redirects followed or not. */
@@ -42,7 +45,8 @@ const REFUSED = new Set(['loopback', 'linkLocal', 'unspecified', 'multicast', 'b
  * address that a name resolves to is looked at, and the one looked at is the one connected to; bounded in time and size.
  * Throws Unavailable, saying what happened.
  */
-export function createWebFetch({ mayReachThisBox = false, deadlineMs = 10_000, largestBytes = 1_048_576 }: WebFetchOptions = {}): WebFetch {
+export function createWebFetch({ mayReachThisBox = false, deadlineMs = 10_000, largestBytes = 1_048_576, authorities }: WebFetchOptions = {}): WebFetch {
+  const trust = authorities ? { ca: [...rootCertificates, authorities] } : {};
   return async (address, init = {}) => {
     const deadline = AbortSignal.timeout(deadlineMs);
     const signal = init.signal ? AbortSignal.any([deadline, init.signal]) : deadline;
@@ -65,7 +69,7 @@ export function createWebFetch({ mayReachThisBox = false, deadlineMs = 10_000, l
     return new Promise((resolve, reject) => {
       const fail = (cause: unknown) => reject(cause instanceof Unavailable ? cause : new Unavailable(en.web.failed(url.host, whatHappened(cause)), { cause }));
       // A connection is used once: one that was opened with other rights must not serve here.
-      const outgoing = request(url, { method, headers: Object.fromEntries(headers), signal, agent: false, lookup: lookupAllowed(url.host) });
+      const outgoing = request(url, { method, headers: Object.fromEntries(headers), signal, agent: false, lookup: lookupAllowed(url.host), ...trust });
       outgoing.on('error', fail);
       outgoing.on('response', async (incoming) => {
         try {

@@ -38,6 +38,7 @@ const PAGES: Readonly<Record<string, string>> = {
   'settings-security': '/admin/settings/security',
   'settings-firewall': '/admin/settings/firewall',
   diagnostics: '/admin/diagnostics',
+  'settings-certificate': '/admin/settings/certificate',
   'settings-branding': '/admin/settings/branding',
   'settings-api': '/admin/settings/api',
   'recovery-codes': '/account/recovery-codes',

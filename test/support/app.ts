@@ -46,6 +46,8 @@ interface TestAppOptions {
   readonly dataDirectory?: string;
   /** With a network the data plane is on, inside its server namespace. */
   readonly network?: Network;
+  /** What time it is at the beginning. */
+  readonly start?: Date;
 }
 
 export async function createTestApp({
@@ -53,8 +55,9 @@ export async function createTestApp({
   plugins = allPlugins,
   dataDirectory = mkdtempSync(join(tmpdir(), 'wiregui-app-')),
   network,
+  start,
 }: TestAppOptions = {}): Promise<TestApp> {
-  const clock = createTestClock();
+  const clock = createTestClock(start);
   const config = readConfig({
     WG_DATA_DIR: dataDirectory,
     WG_WG_ENABLED: network ? 'true' : 'false',
