@@ -5,13 +5,13 @@ import {
   authorize,
   type CertificateFacts,
   type Certificates,
+  Conflict,
   createWebFetch,
   type Host,
   messageOf,
   parse,
   prose,
   systemActor,
-  Unavailable,
 } from '#core';
 import { orderCertificate } from './acme.ts';
 import { type AcmeSettings, refuseIncomplete, section } from './section.ts';
@@ -45,7 +45,7 @@ export function createCertificateService({ db, audit, clock, secrets, settings, 
 
   function serving(): Certificates {
     const found = certificates();
-    if (!found) throw new Unavailable(text.notServing);
+    if (!found) throw new Conflict(text.notServing);
     return found;
   }
 
