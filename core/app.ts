@@ -56,6 +56,7 @@ import {
   brandSlot,
   certificatesSlot,
   operationSlot,
+  originSlot,
   type Plugin,
   providerSeedSlot,
   type SignInMethod,
@@ -114,7 +115,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   const audit = createAudit(clock);
   const jobs = createJobs(clock, log);
   const notifications = createNotifications(db, clock, events);
-  const settings = createSettings({ db, audit, events, clock });
+  const settings = createSettings({ db, audit, events, clock, secrets });
   settings.guard('network', (tx, next) => refuseStrandedAddresses(tx, next as never));
 
   const certificates =
@@ -176,6 +177,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
       ...coreOperations(operationParts()).map((operation) => fill(operationSlot, operation)),
       fill(providerSeedSlot, providerSeed),
       ...(certificates ? [fill(certificatesSlot, certificates)] : []),
+      fill(originSlot, config.externalUrl),
     ],
   });
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type FieldErrors, InvalidInput } from './errors.ts';
 import { parseAddress, parseCidr } from './net/cidr.ts';
 import type { Cidr, PublicKey } from './net/inputs.ts';
+import type { Sealed } from './system/secrets.ts';
 import { en } from './text/en.ts';
 
 // Node forbids code generation in production, and zod's fast path needs it.
@@ -27,6 +28,9 @@ function fieldsOf(error: z.ZodError): FieldErrors {
 const CONTROL = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 const CONTROL_BUT_NEWLINE = /[^\P{Cc}\n\r\t]|[\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
+/** How a form draws fields whose type alone does not say it. */
+export const drawnAs = z.registry<{ readonly kind: 'prose' | 'secret' }>();
+
 /** One line of text, trimmed, without control characters. */
 export function line(min: number, max: number) {
   return z
@@ -43,7 +47,22 @@ export function prose(max: number) {
     .string()
     .refine((text) => !CONTROL_BUT_NEWLINE.test(text), { error: en.validation.noControl })
     .trim()
-    .max(max, en.validation.length(0, max));
+    .max(max, en.validation.length(0, max))
+    .register(drawnAs, { kind: 'prose' });
+}
+
+/** A secret of a section of settings, with every space that was typed. What is kept and read is sealed: `Secrets.open` opens it. */
+export function secretText(max: number) {
+  return z
+    .string()
+    .refine((text) => !CONTROL.test(text), { error: en.validation.noControl })
+    .min(1, en.validation.required)
+    .max(max, en.validation.length(1, max))
+    .meta({ writeOnly: true })
+    .register(drawnAs, { kind: 'secret' })
+    .transform((text) => text as string as Sealed)
+    .nullable()
+    .default(null);
 }
 
 /** Whole numbers from `min` to `max`. */

@@ -15,7 +15,7 @@ export interface Events {
   'settings.changed': { readonly section: string };
   /** Becomes a notification for the administrators. */
   'attention.needed': { readonly severity: Severity; readonly about: string; readonly message: string };
-  'notification.raised': { readonly id: string };
+  'notification.raised': { readonly id: string; readonly severity: Severity; readonly about: string; readonly message: string };
   'stats.changed': Record<never, never>;
   'network.changed': Record<never, never>;
   'plugins.changed': Record<never, never>;

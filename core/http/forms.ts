@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type FieldErrors, InvalidInput } from '../errors.ts';
+import { drawnAs } from '../parse.ts';
 import type { Reply } from './route.ts';
 
 /**
@@ -13,7 +14,7 @@ export function readForm(schema: z.ZodObject, form: URLSearchParams, fields: rea
 
 /** What kind of input a field wants; the settings pages draw their forms from it too. */
 export interface FieldKind {
-  readonly kind: 'flag' | 'number' | 'list' | 'choice' | 'text';
+  readonly kind: 'flag' | 'number' | 'list' | 'choice' | 'text' | 'prose' | 'secret';
   readonly isNullable: boolean;
   readonly choices: readonly string[];
 }
@@ -46,7 +47,7 @@ function inputOf(schema: z.ZodType): FieldKind['kind'] {
   if (schema instanceof z.ZodBoolean) return 'flag';
   if (schema instanceof z.ZodNumber) return 'number';
   if (schema instanceof z.ZodArray) return 'list';
-  return schema instanceof z.ZodEnum ? 'choice' : 'text';
+  return schema instanceof z.ZodEnum ? 'choice' : (drawnAs.get(schema)?.kind ?? 'text');
 }
 
 function readField({ kind, isNullable }: FieldKind, form: URLSearchParams, field: string): unknown {

@@ -40,7 +40,7 @@ export function createNotifications(db: Db, clock: Clock, events: EventBus): Not
         );
         return row?.id ?? null;
       });
-      if (id !== null) events.emit('notification.raised', { id });
+      if (id !== null) events.emit('notification.raised', { id, severity, about, message });
     },
     clear: (id) =>
       db.transaction(async (tx) => {

@@ -1,4 +1,5 @@
 import type { Operation } from '../plugin/contract.ts';
+import { schemaWithoutSecrets, withoutSecrets } from '../settings/secret-fields.ts';
 import type { Section } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
 import { type BoxOperationParts, boxOperations } from './box.ts';
@@ -20,22 +21,24 @@ export function coreOperations(parts: OperationParts): readonly Operation[] {
 
 function configurationOperations({ settings, shownSections }: ConfigurationParts): readonly Operation[] {
   return shownSections().flatMap((section): Operation[] => {
-    const shared = { tag: 'Configuration', path: `/configuration/${section.id}`, permission: 'settings.manage', answer: section.schema } as const;
+    const { schema } = section;
+    const answer = schemaWithoutSecrets(schema);
+    const shared = { tag: 'Configuration', path: `/configuration/${section.id}`, permission: 'settings.manage', answer } as const;
     return [
       {
         ...shared,
         id: `get-${section.id}-settings`,
         method: 'GET',
         summary: `${section.text.title}: read`,
-        handle: async () => ({ body: await settings.read(section) }),
+        handle: async () => ({ body: withoutSecrets(schema, await settings.read(section)) }),
       },
       {
         ...shared,
         id: `update-${section.id}-settings`,
         method: 'PATCH',
         summary: `${section.text.title}: change`,
-        body: section.schema.partial(),
-        handle: async ({ actor, body }) => ({ body: await settings.update(actor, section, body) }),
+        body: schema.partial(),
+        handle: async ({ actor, body }) => ({ body: withoutSecrets(schema, await settings.update(actor, section, body)) }),
       },
     ];
   });

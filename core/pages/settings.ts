@@ -3,6 +3,7 @@ import { NotFound } from '../errors.ts';
 import { type FormField, type FormState, field, otherErrors } from '../http/fields.ts';
 import { kindOf, orShowAgain, readForm } from '../http/forms.ts';
 import { type NavItem, type Reply, type Route, redirect, view } from '../http/route.ts';
+import { secretFields } from '../settings/secret-fields.ts';
 import type { Section } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
 import { en } from '../text/en.ts';
@@ -28,12 +29,17 @@ export function settingsPages({ settings, sections }: SettingsPageParts): readon
     return section;
   }
 
-  function show(section: Section, state: FormState): Reply {
-    const fields = Object.entries(section.schema.shape).map(([name, schema]) => fieldOf(section, state, name, schema as z.ZodType));
+  async function show(section: Section, state: FormState): Promise<Reply> {
+    const present: Readonly<Record<string, unknown>> = await settings.read(section);
+    const fields = Object.entries(section.schema.shape).flatMap(([name, schema]) => {
+      const drawn = fieldOf(section, state, name, schema as z.ZodType);
+      return drawn.kind === 'password' && present[name] !== null ? keptSecret(state, drawn) : [drawn];
+    });
     return view('core/settings', {
       title: section.text.title,
       lead: section.text.lead,
       action: `${ROOT}/${section.id}`,
+      link: section.text.link,
       fields,
       problems: otherErrors(state.errors, fields),
     });
@@ -56,7 +62,7 @@ export function settingsPages({ settings, sections }: SettingsPageParts): readon
       permission: 'settings.manage',
       handle({ actor, params, form, session }) {
         const section = find(params['section']);
-        const input = readForm(section.schema, form);
+        const input = readSection(section, form);
         return orShowAgain(
           async () => {
             await settings.update(actor, section, input);
@@ -76,8 +82,27 @@ function fieldOf(section: Section, state: FormState, name: string, schema: z.Zod
   const labels = section.text.choices?.[name] ?? {};
   return field(state, name, label, {
     help,
-    kind,
+    kind: kind === 'secret' ? 'password' : kind,
+    // Keeps browsers from filling in the password of whoever sits there.
+    autocomplete: kind === 'secret' ? 'new-password' : 'off',
     choices: choices.map((value) => ({ value, label: labels[value] ?? value })),
     isRequired: kind === 'number' || (kind === 'text' && !isNullable),
   });
+}
+
+/** A secret that is set is not shown: a new one may be typed, or the box checked that removes it. */
+function keptSecret(state: FormState, drawn: FormField): readonly FormField[] {
+  const removal = removalOf(drawn.name);
+  const values = { [removal]: state.values[drawn.name] === null };
+  return [{ ...drawn, help: en.settings.secretKept }, field({ values, errors: {} }, removal, en.settings.secretRemove(drawn.label), { kind: 'flag' })];
+}
+
+/** An empty secret means the one that is set, unless it is to be removed. */
+function readSection({ schema }: Section, form: URLSearchParams): Readonly<Record<string, unknown>> {
+  const untouched = secretFields(schema).filter((name) => !form.get(name) && !form.has(removalOf(name)));
+  return Object.fromEntries(Object.entries(readForm(schema, form)).filter(([name]) => !untouched.includes(name)));
+}
+
+function removalOf(name: string): string {
+  return `${name}-removal`;
 }

@@ -187,6 +187,9 @@ export const brandSlot = slot<() => Promise<Brand>>('look.brand');
 /** Providers that the file WG_IDP_CONFIG_FILE wants to be there, by the plugin they are for: `{ oidc: […], saml: […] }`. */
 export const providerSeedSlot = slot<Readonly<Record<string, unknown>>>('sign-in.provider-seed');
 
+/** Scheme, host and port of WG_EXTERNAL_URL, for links in what is no answer to a request. */
+export const originSlot = slot<string>('http.origin');
+
 export interface Mail {
   readonly to: string;
   readonly subject: string;

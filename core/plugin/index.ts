@@ -9,8 +9,9 @@ export { resourceCommand } from '../commands/resource.ts';
 export * from '../db/columns.ts';
 export type { Db, Queries, ReadQueries } from '../db/open.ts';
 export { after, type Listed, orderOf, type Page, pageOf, type Term } from '../db/paging.ts';
+export { devices } from '../devices/tables.ts';
 export { Conflict, Forbidden, InvalidInput, messageOf, NotFound, PreconditionFailed, TooManyRequests, Unauthenticated, Unavailable } from '../errors.ts';
-export type { EventName } from '../events/bus.ts';
+export type { EventName, Events } from '../events/bus.ts';
 export type { CertificateFacts, Certificates, KeyAndCertificate } from '../http/certificates.ts';
 export { field, otherErrors } from '../http/fields.ts';
 export { orShowAgain, readForm } from '../http/forms.ts';
@@ -21,8 +22,8 @@ export { addressOf, isIpv6, numberOf, parseAddress, parseCidr, prefixOf } from '
 export type { Cidr, FragmentKey, Fragments, NftRule, UserId } from '../net/inputs.ts';
 export type { Topology } from '../net/topology.ts';
 export { paging, sortBy } from '../operations/query.ts';
-export { address, cidr, host, line, parse, prose, unique, within } from '../parse.ts';
-export { defineSection } from '../settings/sections.ts';
+export { address, cidr, email, host, line, parse, prose, secretText, unique, within } from '../parse.ts';
+export { defineSection, securitySection } from '../settings/sections.ts';
 export type { Clock } from '../system/clock.ts';
 export { hashToken, randomToken } from '../system/secrets.ts';
 export { createWebFetch, type WebFetch } from '../system/web-fetch.ts';
@@ -47,6 +48,7 @@ export {
   type OperationAnswer,
   type OperationCall,
   operationSlot,
+  originSlot,
   type Panel,
   type Parts,
   type Plugin,

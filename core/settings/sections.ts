@@ -18,6 +18,8 @@ export interface SectionText {
   readonly fields: Readonly<Record<string, { readonly label: string; readonly help: string }>>;
   /** Labels of the values a field may choose from. */
   readonly choices?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** A page that belongs to it, such as one to try the settings. */
+  readonly link?: { readonly label: string; readonly path: string };
 }
 
 export function defineSection<Schema extends z.ZodObject>(id: string, text: SectionText, schema: Schema): Section<Schema> {
@@ -30,6 +32,18 @@ export type NetworkSettings = z.output<CoreSections['network']['schema']>;
 
 const EVERYTHING = ['0.0.0.0/0', '::/0'] as Cidr[];
 const LONGEST_SESSION_SECONDS = 2_147_483_647;
+
+export const securitySection = defineSection(
+  'security',
+  en.settings.security,
+  z.strictObject({
+    vpnSessionDuration: within(0, LONGEST_SESSION_SECONDS).default(0),
+    allowSelfService: z.boolean().default(true),
+    allowOverrides: z.boolean().default(true),
+    localSignIn: z.boolean().default(true),
+    secondFactor: z.enum(['optional', 'admins', 'everyone']).default('optional'),
+  }),
+);
 
 /** Core's own sections; the environment gives the network's first values. */
 export function coreSections(config: Config) {
@@ -60,17 +74,7 @@ export function coreSections(config: Config) {
         allowLanToPeers: z.boolean().default(false),
       }),
     ),
-    security: defineSection(
-      'security',
-      en.settings.security,
-      z.strictObject({
-        vpnSessionDuration: within(0, LONGEST_SESSION_SECONDS).default(0),
-        allowSelfService: z.boolean().default(true),
-        allowOverrides: z.boolean().default(true),
-        localSignIn: z.boolean().default(true),
-        secondFactor: z.enum(['optional', 'admins', 'everyone']).default('optional'),
-      }),
-    ),
+    security: securitySection,
   };
 }
 

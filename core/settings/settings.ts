@@ -7,14 +7,16 @@ import type { Db, Queries, ReadQueries } from '../db/open.ts';
 import type { EventBus } from '../events/bus.ts';
 import { parse } from '../parse.ts';
 import type { Clock } from '../system/clock.ts';
+import type { Secrets } from '../system/secrets.ts';
+import { parseKept, secretFields, without } from './secret-fields.ts';
 import type { Section } from './sections.ts';
 import { settings } from './tables.ts';
 
 export interface Settings {
-  /** The section's document, defaults filled in; inside a transaction as the transaction sees it. */
+  /** The section's document, defaults filled in, secrets sealed; inside a transaction as the transaction sees it. */
   read<Schema extends z.ZodObject>(section: Section<Schema>, db?: ReadQueries): Promise<z.output<Schema>>;
   /**
-   * Changes the fields that `patch` names and leaves the others. Throws InvalidInput by field.
+   * Changes the fields that `patch` names and leaves the others; a secret that is null is removed. Throws InvalidInput by field.
    * A guard refuses, by throwing, what is valid by itself but not in the present state.
    */
   update<Schema extends z.ZodObject>(actor: Actor, section: Section<Schema>, patch: unknown): Promise<z.output<Schema>>;
@@ -35,9 +37,10 @@ interface SettingsParts {
   readonly audit: Audit;
   readonly events: EventBus;
   readonly clock: Clock;
+  readonly secrets: Pick<Secrets, 'seal'>;
 }
 
-export function createSettings({ db, audit, events, clock }: SettingsParts): Settings {
+export function createSettings({ db, audit, events, clock, secrets }: SettingsParts): Settings {
   /** Read at every request, changed hardly ever. */
   const documents = new Map<string, unknown>();
   const guards = new Map<string, Guard[]>();
@@ -55,10 +58,22 @@ export function createSettings({ db, audit, events, clock }: SettingsParts): Set
       .onConflictDoUpdate({ target: settings.section, set: row });
   }
 
+  /** What is to be kept when `patch` is put over what is kept: new secrets sealed, the others as they were. */
+  function changed({ schema }: Section, before: Document, patch: Document): Document {
+    const names = secretFields(schema);
+    const document = parse(schema, { ...without(before, names), ...patch });
+    const sealed = names.map((name): [string, unknown] => {
+      const given = document[name];
+      if (patch[name] === undefined) return [name, before[name] ?? null];
+      return [name, typeof given === 'string' ? secrets.seal(given) : null];
+    });
+    return { ...document, ...Object.fromEntries(sealed) };
+  }
+
   return {
     async read(section, queries) {
-      if (queries) return section.schema.parse(await stored(queries, section.id)) as never;
-      const known = documents.get(section.id) ?? section.schema.parse(await stored(db, section.id));
+      if (queries) return parseKept(section.schema, await stored(queries, section.id)) as never;
+      const known = documents.get(section.id) ?? parseKept(section.schema, await stored(db, section.id));
       documents.set(section.id, known);
       return known as never;
     },
@@ -67,10 +82,11 @@ export function createSettings({ db, audit, events, clock }: SettingsParts): Set
       authorize(actor, 'settings.manage');
       const next = await db.transaction(async (tx) => {
         const before = await stored(tx, section.id);
-        const document = parse(section.schema, { ...before, ...(patch as object) }) as Record<string, unknown>;
-        for (const check of guards.get(section.id) ?? []) await check(tx, document, section.schema.parse(before), actor);
+        const document = changed(section, before, patch as Document);
+        const previous = parseKept(section.schema, before);
+        for (const check of guards.get(section.id) ?? []) await check(tx, document, previous, actor);
         await store(tx, section.id, document);
-        const changes = differences(section.schema.parse(before), document);
+        const changes = withoutValues(differences(previous, document), secretFields(section.schema));
         await audit.record(tx, actor, { action: 'settings.changed', target: { type: 'settings', id: section.id, name: section.text.title }, changes });
         return document;
       });
@@ -90,4 +106,8 @@ export function createSettings({ db, audit, events, clock }: SettingsParts): Set
 export function differences(before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): Changes {
   const changed = Object.keys(after).filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
   return Object.fromEntries(changed.map((key) => [key, [before[key] ?? null, after[key] ?? null]]));
+}
+
+function withoutValues(changes: Changes, names: readonly string[]): Changes {
+  return Object.fromEntries(Object.entries(changes).map(([name, values]) => [name, names.includes(name) ? 'changed' : values]));
 }

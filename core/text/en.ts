@@ -368,6 +368,8 @@ export const en = {
   settings: {
     title: 'Settings',
     saved: 'The settings are saved.',
+    secretKept: 'One is set. Leave it empty to keep it.',
+    secretRemove: (label: string) => `Remove the ${label.toLowerCase()}`,
     localNeeded: 'can be switched off once an administrator has signed in another way that is offered now',
     addressesOutside: (count: number, network: string) =>
       `${plural(count, 'device has an address', 'devices have addresses')} outside ${network}. Delete them first, or keep the network.`,
