@@ -23,6 +23,7 @@ const TESTS = {
   'fc-list': 'fontconfig',
   resolvconf: 'openresolv',
   pebble: 'pebble',
+  openssl: 'openssl',
 };
 const WITHOUT_PROGRAM = { '/usr/share/fonts/truetype/dejavu': 'fonts-dejavu-core' };
 

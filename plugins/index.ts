@@ -4,6 +4,8 @@ import { branding } from './branding/index.ts';
 import { certificate } from './certificate/index.ts';
 import { firewall } from './firewall/index.ts';
 import { firezoneApi } from './firezone-api/index.ts';
+import { magicLink } from './magic-link/index.ts';
+import { mail } from './mail/index.ts';
 
 /** Every plugin this box knows, in the order they start. */
-export const plugins: readonly Plugin[] = [firewall, api, firezoneApi, branding, certificate];
+export const plugins: readonly Plugin[] = [firewall, api, firezoneApi, branding, certificate, mail, magicLink];

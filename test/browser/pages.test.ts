@@ -37,6 +37,8 @@ const PAGES: Readonly<Record<string, string>> = {
   'settings-network': '/admin/settings/network',
   'settings-security': '/admin/settings/security',
   'settings-firewall': '/admin/settings/firewall',
+  'settings-mail': '/admin/settings/mail',
+  'mail-test': '/admin/settings/mail/test',
   diagnostics: '/admin/diagnostics',
   'settings-certificate': '/admin/settings/certificate',
   'settings-branding': '/admin/settings/branding',

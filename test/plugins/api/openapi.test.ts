@@ -134,9 +134,10 @@ describe('the OpenAPI document', () => {
       return known(value);
     };
     const ids = await knownIds();
-    // What would end the test's own token, or everything, is asked of the user alone.
+    // What would end the test's own token, or everything, is asked of the user alone; mail servers that were made up are not asked.
     const all = operations().filter(
-      ({ described }) => !['get-backup', 'disable-plugin', 'stream-events', 'change-password', 'update-api-settings'].includes(described.operationId),
+      ({ described }) =>
+        !['get-backup', 'disable-plugin', 'stream-events', 'change-password', 'update-api-settings', 'send-test-mail'].includes(described.operationId),
     );
     const counts = new Map<number, number>();
     const requests = fc.sample(
