@@ -225,6 +225,10 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
       notifications,
       network,
       provisional,
+      sessions: browserSessions,
+      identities,
+      factors,
+      recoveryCodes,
       host: () => host,
     };
   }

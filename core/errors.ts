@@ -5,6 +5,8 @@ interface AppErrorOptions {
   readonly cause?: unknown;
   /** For the log only; never shown. */
   readonly detail?: unknown;
+  /** Of the answer. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** The root of everything thrown on purpose: a stable code, an HTTP status and a message a person may read. */
@@ -12,11 +14,13 @@ export abstract class AppError extends Error {
   abstract readonly code: string;
   abstract readonly status: number;
   readonly detail: unknown;
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(message: string, options: AppErrorOptions = {}) {
     super(message, { cause: options.cause });
     this.name = new.target.name;
     this.detail = options.detail;
+    this.headers = options.headers ?? {};
   }
 }
 
@@ -68,15 +72,13 @@ export class TooLarge extends AppError {
   readonly status = 413;
 }
 
-/** Too many attempts; `retryAfterSeconds` says when to come back. */
+/** Too many attempts; Retry-After says when to come back. */
 export class TooManyRequests extends AppError {
   readonly code = 'too_many_requests';
   readonly status = 429;
-  readonly retryAfterSeconds: number;
 
-  constructor(message: string, retryAfterSeconds: number, options?: AppErrorOptions) {
-    super(message, options);
-    this.retryAfterSeconds = retryAfterSeconds;
+  constructor(message: string, retryAfterSeconds: number, options: AppErrorOptions = {}) {
+    super(message, { ...options, headers: { 'Retry-After': String(retryAfterSeconds), ...options.headers } });
   }
 }
 

@@ -14,6 +14,7 @@ export const coreCommands: readonly Command[] = [
       disable: 'disable-user',
       enable: 'enable-user',
       'end-vpn': 'end-vpn-session',
+      'reset-factors': 'reset-user-factors',
       delete: 'delete-user',
     },
     named: { list: 'list-users', by: 'email' },

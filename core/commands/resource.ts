@@ -45,6 +45,7 @@ async function resolve(operate: Operate, named: Resource['named'], subject: stri
 
 function linesOf(answer: unknown, columns: readonly string[]): readonly string[] {
   if (answer === undefined) return ['Done.'];
+  if (typeof answer === 'string') return [answer.trimEnd()];
   if (Array.isArray(answer)) return answer.length === 0 ? ['There are none.'] : table(answer as readonly Row[], columns);
   return Object.entries(answer as Row).flatMap(([name, value]) => (name === 'configuration' ? ['', String(value)] : [`${name}  ${shown(value)}`]));
 }

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -18,6 +19,11 @@ export interface Db extends ReadQueries {
    * Await nothing but queries inside: everybody else who writes is waiting. Committed is on disk (synchronous=FULL).
    */
   transaction<T>(work: (tx: Queries) => Promise<T>): Promise<T>;
+  /**
+   * Runs `work`, whose first transaction begins with `check`: nobody else can write any more. What `check` throws undoes the
+   * transaction. It may only read.
+   */
+  onlyIf<T>(check: () => Promise<void>, work: () => Promise<T>): Promise<T>;
   /** What `load` answered under this key, until anybody commits anything. The answer is shared: nobody may change it. */
   remembered<T>(key: string, load: () => Promise<T>): Promise<T>;
   /** Changes whenever another process has committed (sqlite.org/pragma.html#pragma_data_version). */
@@ -80,11 +86,20 @@ export function setPragma(connection: Database.Database, setting: string): void 
 function createDb(writer: Database.Database, reader: Database.Database): Db {
   const writing = drizzle(writer, { casing: 'snake_case' });
   const reading = drizzle(reader, { casing: 'snake_case' });
+  const checks = new AsyncLocalStorage<Check>();
   let last: Promise<unknown> = Promise.resolve();
+
+  async function carryOut(check: Check | undefined): Promise<void> {
+    if (check?.state !== 'waiting') return;
+    check.state = 'running';
+    await check.run();
+    check.state = 'done';
+  }
 
   async function transact<T>(work: (tx: Queries) => Promise<T>): Promise<T> {
     writer.exec('BEGIN IMMEDIATE');
     try {
+      await carryOut(checks.getStore());
       const result = await work(writing);
       writer.exec('COMMIT');
       return result;
@@ -99,9 +114,18 @@ function createDb(writer: Database.Database, reader: Database.Database): Db {
     selectDistinct: reading.selectDistinct.bind(reading) as Drizzle['selectDistinct'],
     $count: reading.$count,
     transaction(work) {
+      // It would wait for itself.
+      if (checks.getStore()?.state === 'running') throw new Error('a check must not write');
       const turn = last.then(() => transact(work));
       last = turn.catch(() => undefined);
       return turn;
+    },
+    async onlyIf(run, work) {
+      const check: Check = { run, state: 'waiting' };
+      const result = await checks.run(check, work);
+      // Nothing was written, so nothing was checked.
+      if (check.state === 'waiting') await run();
+      return result;
     },
     remembered: createMemory(reader),
     foreignVersion: () => Number(writer.pragma('data_version', { simple: true })),
@@ -111,6 +135,11 @@ function createDb(writer: Database.Database, reader: Database.Database): Db {
       writer.close();
     },
   };
+}
+
+interface Check {
+  readonly run: () => Promise<void>;
+  state: 'waiting' | 'running' | 'done';
 }
 
 const MOST_REMEMBERED = 100;

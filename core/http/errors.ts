@@ -1,5 +1,5 @@
 import type { Context, Middleware } from 'koa';
-import { AppError, InvalidInput, messageOf, TooManyRequests } from '../errors.ts';
+import { AppError, InvalidInput, messageOf } from '../errors.ts';
 import type { Log } from '../system/log.ts';
 import { en } from '../text/en.ts';
 
@@ -33,7 +33,7 @@ export function answerErrors(log: Log, isApi: (path: string) => boolean, renderP
         },
         'request failed',
       );
-      if (error instanceof TooManyRequests) ctx.set('Retry-After', String(error.retryAfterSeconds));
+      if (error instanceof AppError) ctx.set(error.headers);
       await answer(ctx, what);
     }
   };

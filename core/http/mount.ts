@@ -19,7 +19,8 @@ export interface MountParts {
 
 /** One middleware that answers all the routes. A route that names no permission is an error in the program. */
 export function mountRoutes(routes: readonly Route[], parts: MountParts): Middleware {
-  const router = new Router();
+  // As they are written: what is no API by its path must not become one.
+  const router = new Router({ sensitive: true });
   for (const route of routes) {
     if (!route.permission) throw new Error(`${route.method} ${route.path} names no permission`);
     router.register(route.path, [route.method], async (ctx: Context) => answer(ctx, route, parts));
@@ -77,6 +78,7 @@ async function send(ctx: Context, reply: Reply, parts: MountParts): Promise<void
     return;
   }
   if (reply.kind === 'empty') {
+    ctx.set(reply.headers ?? {});
     ctx.status = reply.status;
     ctx.body = null;
     return;

@@ -51,7 +51,7 @@ export type Reply =
       readonly body: string | Buffer | Readable;
       readonly headers: Readonly<Record<string, string>>;
     }
-  | { readonly kind: 'empty'; readonly status: number };
+  | { readonly kind: 'empty'; readonly status: number; readonly headers?: Readonly<Record<string, string>> };
 
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

@@ -3,6 +3,7 @@ import compress from 'koa-compress';
 import { type Actor, nobody } from '../accounts/permissions.ts';
 import type { SessionStore } from '../accounts/session-store.ts';
 import type { Config } from '../config.ts';
+import type { Bearer } from '../plugin/contract.ts';
 import type { Log } from '../system/log.ts';
 import { clientAddress } from './address.ts';
 import { readBody } from './body.ts';
@@ -23,7 +24,7 @@ export interface HttpParts {
   /** Paths that other sites may make a browser post to. */
   readonly isOpenToOtherSites: (path: string) => boolean;
   readonly actorOfSession: (ctx: Context) => Promise<Actor | null>;
-  readonly actorOfToken: (token: string, ip: string) => Promise<Actor | null>;
+  readonly actorOfToken: (token: string, ip: string) => Promise<Bearer | null>;
   /** Where everybody must go first, or null: the set-up page of a box without an administrator. */
   readonly gate: (path: string) => Promise<string | null>;
   readonly renderError: (ctx: Context, error: { readonly status: number; readonly title: string; readonly detail: string }) => Promise<string>;
@@ -82,7 +83,9 @@ function authenticate({ isApi, actorOfSession, actorOfToken }: HttpParts): Middl
 
   async function byToken(ctx: Context): Promise<Actor | null> {
     const [, token] = /^Bearer +(\S+) *$/i.exec(ctx.get('authorization')) ?? [];
-    return token === undefined ? null : actorOfToken(token, ctx.ip);
+    const bearer = token === undefined ? null : await actorOfToken(token, ctx.ip);
+    ctx.set(bearer?.headers ?? {});
+    return bearer;
   }
 }
 

@@ -8,7 +8,7 @@ import { userById } from '../accounts/store.ts';
 import type { Config } from '../config.ts';
 import type { Db } from '../db/open.ts';
 import type { Reconciler } from '../net/reconcile.ts';
-import type { Brand } from '../plugin/contract.ts';
+import type { Bearer, Brand } from '../plugin/contract.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import type { Paths } from '../system/paths.ts';
@@ -31,7 +31,7 @@ interface WebParts {
   readonly provisional: () => Shell['provisional'];
   readonly isSetupNeeded: () => Promise<boolean>;
   readonly isPubliclyTrusted: () => boolean;
-  readonly actorOfToken: (token: string, ip: string) => Promise<Actor | null>;
+  readonly actorOfToken: (token: string, ip: string) => Promise<Bearer | null>;
   /** As they are now; asked for at each `remount`. */
   readonly routes: () => readonly Route[];
   readonly nav: () => readonly NavItem[];

@@ -50,6 +50,31 @@ export const deviceAnswer = z.strictObject({
 /** A device with its configuration: complete when the server made the key pair, with a slot for the private key otherwise. */
 export const issuedAnswer = deviceAnswer.extend({ configuration: z.string() });
 
+export const sessionAnswer = z.strictObject({
+  id: z.uuid(),
+  method: z.string().nullable(),
+  secondFactorAt: moment.nullable(),
+  ip: z.string().nullable(),
+  userAgent: z.string().nullable(),
+  createdAt: moment,
+  lastSeenAt: moment,
+  expiresAt: moment,
+});
+
+export const identityAnswer = z.strictObject({ ...common, provider: z.string(), issuer: z.string(), subject: z.string() });
+
+/** `factor` is the kind: what the plugin that offers it is called. */
+export const factorAnswer = z.strictObject({
+  factor: z.string(),
+  id: z.string(),
+  name: z.string(),
+  createdAt: moment,
+  lastUsedAt: moment.nullable(),
+});
+
+export const codesLeftAnswer = z.strictObject({ left: z.int() });
+export const codesAnswer = z.strictObject({ codes: z.array(z.string()) });
+
 export const notificationAnswer = z.strictObject({
   ...common,
   severity: z.enum(['info', 'warning', 'error']),

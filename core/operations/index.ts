@@ -4,9 +4,14 @@ import type { Section } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
 import { type BoxOperationParts, boxOperations } from './box.ts';
 import { deviceOperations } from './devices.ts';
+import { signInOperations } from './sign-in.ts';
 import { userOperations } from './users.ts';
 
-type OperationParts = Parameters<typeof userOperations>[0] & Parameters<typeof deviceOperations>[0] & BoxOperationParts & ConfigurationParts;
+type OperationParts = Parameters<typeof userOperations>[0] &
+  Parameters<typeof signInOperations>[0] &
+  Parameters<typeof deviceOperations>[0] &
+  BoxOperationParts &
+  ConfigurationParts;
 
 interface ConfigurationParts {
   readonly settings: Settings;
@@ -16,7 +21,7 @@ interface ConfigurationParts {
 
 /** What core contributes to the API as it is now: the service functions that its pages call. */
 export function coreOperations(parts: OperationParts): readonly Operation[] {
-  return [...userOperations(parts), ...deviceOperations(parts), ...configurationOperations(parts), ...boxOperations(parts)];
+  return [...userOperations(parts), ...signInOperations(parts), ...deviceOperations(parts), ...configurationOperations(parts), ...boxOperations(parts)];
 }
 
 function configurationOperations({ settings, shownSections }: ConfigurationParts): readonly Operation[] {

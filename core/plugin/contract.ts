@@ -151,8 +151,11 @@ export interface OperationAnswer {
   readonly next?: string | null;
 }
 
+/** Who a token speaks for, and what every answer to them says. */
+export type Bearer = Actor & { readonly headers?: Readonly<Record<string, string>> };
+
 /** Turns a bearer token into who it speaks for, or null. */
-export type BearerAuthenticator = (token: string, ip: string) => Promise<Actor | null>;
+export type BearerAuthenticator = (token: string, ip: string) => Promise<Bearer | null>;
 export const bearerSlot = slot<BearerAuthenticator>('http.bearer');
 export const operationSlot = slot<Operation>('api.operation');
 export const signInSlot = slot<() => Promise<readonly SignInMethod[]>>('sign-in.methods');

@@ -32,6 +32,7 @@ export {
   type AfterSignOut,
   accountPanelSlot,
   afterSignOutSlot,
+  type Bearer,
   type BearerAuthenticator,
   type Brand,
   bearerSlot,

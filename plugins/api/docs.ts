@@ -2,6 +2,7 @@ import { json, type Operation, type Route, VERSION, view } from '#core';
 import { openApi, schemaOf } from './openapi.ts';
 import { ROOT } from './serve.ts';
 import { text } from './text.ts';
+import { queryOf } from './whole-lists.ts';
 
 /** The OpenAPI document, and the same as a page to read. They tell nothing about this very box. */
 export function docsPages(operations: readonly Operation[]): readonly Route[] {
@@ -24,7 +25,9 @@ function byTag(operations: readonly Operation[]) {
   }));
 }
 
-function describe({ id, method, path, summary, permission, query, body, answer, isList, type }: Operation) {
+function describe(operation: Operation) {
+  const { id, method, path, summary, permission, body, answer, isList, type } = operation;
+  const query = queryOf(operation);
   return {
     id,
     method,

@@ -11,21 +11,31 @@ const BY_ITSELF = new Set([
   'last_used_at',
   'last_seen_at',
   'last_signed_in_at',
+  'last_signed_in_method',
+  'updated_at',
 ]);
 
-/** A strong entity tag (RFC 9110 §8.8.3) over what can be edited. */
+/** A strong entity tag (RFC 9110 §8.8.3) in two parts: what somebody edits, and all of it. */
 export function entityTag(shown: unknown): string {
-  const text = JSON.stringify(shown, (key, value) => (BY_ITSELF.has(key) ? undefined : value));
-  return `"${createHash('sha256')
-    .update(text ?? '')
-    .digest('base64url')
-    .slice(0, 22)}"`;
+  return `"${print(shown, (key, value) => (BY_ITSELF.has(key) ? undefined : value))}.${print(shown)}"`;
 }
 
-/** Whether one of the tags of an If-Match or If-None-Match header is this one, or `*`. */
-export function isSameEntity(header: string, tag: string): boolean {
-  return header
-    .split(',')
-    .map((item) => item.trim())
-    .some((item) => item === '*' || item === tag);
+/** If-None-Match: whether the caller knows exactly this. Proxies that compress mark tags as weak. */
+export function isKnown(header: string, tag: string): boolean {
+  return tagsOf(header).some((item) => item === '*' || item.replace(/^W\//, '') === tag);
+}
+
+/** If-Match: whether what somebody edits is as the caller has seen it; traffic and sign-ins in the meantime overwrite nothing. */
+export function isUnchanged(header: string, tag: string): boolean {
+  const edited = (text: string) => text.split('.')[0];
+  return tagsOf(header).some((item) => item === '*' || edited(item) === edited(tag));
+}
+
+function tagsOf(header: string): readonly string[] {
+  return header.split(',').map((item) => item.trim());
+}
+
+function print(shown: unknown, replacer?: (key: string, value: unknown) => unknown): string {
+  const text = JSON.stringify(shown, replacer) ?? '';
+  return createHash('sha256').update(text).digest('base64url').slice(0, 16);
 }

@@ -3,7 +3,11 @@ import { type Actor, allows, type EventName, type Host, type Operation, TooManyR
 import { text } from './text.ts';
 import { toWire } from './wire.ts';
 
-type Needs = Pick<Host, 'events' | 'clock'>;
+interface Needs extends Pick<Host, 'events' | 'clock'> {
+  /** Until when the actor's token lets them listen; null: no longer. */
+  readonly aliveUntil: (actor: Actor) => Promise<Date | null>;
+}
+
 type Event = Readonly<Record<string, unknown>>;
 
 /** What is told, and to whom beside the user it is about. */
@@ -22,14 +26,18 @@ const MOST_STREAMS = 10;
 const HEARTBEAT_MS = 20_000;
 /** Then the caller comes back, and is asked who it is anew. */
 const LONGEST_MS = 10 * 60_000;
+/** Whoever leaves more than this unread is not listening. */
+const MOST_UNREAD_BYTES = 262_144;
 
 export interface Changes {
   readonly operation: Operation;
+  /** Ends the user's streams whose token is gone. */
+  askAgain(userId: string): void;
   stop(): void;
 }
 
 /** `GET /events`: what changes, as it changes (server-sent events, WHATWG HTML §9.2). */
-export function createChanges({ events, clock }: Needs): Changes {
+export function createChanges({ events, clock, aliveUntil }: Needs): Changes {
   const listeners = new Map<PassThrough, Actor>();
   const stops = Object.entries(TOLD).map(([name, permission]) => events.on(name as EventName, (event) => tell(name, permission, event)));
   // Whoever is disabled, demoted or deleted is asked anew who they are.
@@ -40,22 +48,28 @@ export function createChanges({ events, clock }: Needs): Changes {
 
   function tell(name: string, permission: string, event: Event): void {
     const message = `event: ${name}\ndata: ${JSON.stringify(toWire(event))}\n\n`;
-    for (const [stream, actor] of listeners)
-      if (allows(actor, permission) || (actor.userId !== null && event['userId'] === actor.userId && permission !== 'rules.manage')) stream.write(message);
+    for (const [stream, actor] of listeners) if (mayKnow(actor, permission, event)) send(stream, message);
   }
 
   function endOf(userId: string): void {
     for (const [stream, actor] of listeners) if (actor.userId === userId) stream.end();
   }
 
-  function open(actor: Actor): PassThrough {
+  async function endIfDead(stream: PassThrough, actor: Actor): Promise<void> {
+    if ((await aliveUntil(actor)) === null) stream.end();
+  }
+
+  async function open(actor: Actor): Promise<PassThrough> {
+    const until = (await aliveUntil(actor))?.getTime() ?? 0;
     const mine = [...listeners.values()].filter(({ userId }) => userId === actor.userId).length;
     if (mine >= MOST_STREAMS) throw new TooManyRequests(text.tooManyStreams(MOST_STREAMS), HEARTBEAT_MS / 1_000);
     const stream = new PassThrough();
     let cancelBeat = clock.after(HEARTBEAT_MS, beat);
-    const cancelEnd = clock.after(LONGEST_MS, () => stream.end());
+    const cancelEnd = clock.after(Math.min(LONGEST_MS, until - clock.now().getTime()), () => stream.end());
+    // Another process may have revoked the token: nobody tells of that.
     function beat(): void {
-      stream.write(': \n\n');
+      send(stream, ': \n\n');
+      void endIfDead(stream, actor);
       cancelBeat = clock.after(HEARTBEAT_MS, beat);
     }
     listeners.set(stream, actor);
@@ -77,11 +91,25 @@ export function createChanges({ events, clock }: Needs): Changes {
       permission: 'account.own',
       summary: 'What changes, as it changes: everything for administrators, else what is about oneself',
       type: 'text/event-stream',
-      handle: async ({ actor }) => ({ body: open(actor) }),
+      handle: async ({ actor }) => ({ body: await open(actor) }),
+    },
+    askAgain(userId) {
+      for (const [stream, actor] of listeners) if (actor.userId === userId) void endIfDead(stream, actor);
     },
     stop() {
       for (const stop of stops) stop();
       for (const stream of listeners.keys()) stream.end();
     },
   };
+}
+
+/** Rules of one user are the administrators' business all the same. */
+function mayKnow(actor: Actor, permission: string, event: Event): boolean {
+  return allows(actor, permission) || (actor.userId !== null && event['userId'] === actor.userId && permission !== 'rules.manage');
+}
+
+function send(stream: PassThrough, message: string): void {
+  if (stream.writableEnded) return;
+  if (stream.writableLength > MOST_UNREAD_BYTES) stream.end();
+  else stream.write(message);
 }

@@ -1,4 +1,4 @@
-import { type Actor, accountPanelSlot, bearerSlot, fill, type Host, operationSlot, type Plugin } from '#core';
+import { accountPanelSlot, type Bearer, bearerSlot, fill, type Host, operationSlot, type Plugin } from '#core';
 import { tokenCommand } from './commands.ts';
 import { docsPages } from './docs.ts';
 import { createChanges } from './events.ts';
@@ -18,22 +18,21 @@ export const api: Plugin = {
   manifest: { id: 'api', title: text.title, summary: text.summary, settings: section },
   commands: [tokenCommand],
   setup(host: Host) {
-    const tokens = createTokens(host);
-    const changes = createChanges(host);
+    const tokens = createTokens({ ...host, onRevoked: (userId) => changes.askAgain(userId) });
+    const changes = createChanges({ ...host, aliveUntil: tokens.aliveUntil });
     const idempotency = createIdempotency(host);
     const rateLimit = createRateLimit(host.clock, async () => (await host.settings.read(section)).requestsPerMinute);
 
     /** Whatever takes tokens counts: this API, and those of other plugins. */
-    async function authenticate(token: string, ip: string): Promise<Actor | null> {
+    async function authenticate(token: string, ip: string): Promise<Bearer | null> {
       const actor = await tokens.authenticate(token, ip);
-      if (actor) await rateLimit.count(actor);
-      return actor;
+      return actor && Object.assign(actor, { headers: await rateLimit.count(actor) });
     }
 
     return {
       pages() {
         const operations = host.all(operationSlot);
-        return [...tokenPages(tokens), ...docsPages(operations), ...operations.map((operation) => serve(operation, { operations, idempotency, rateLimit }))];
+        return [...tokenPages(tokens), ...docsPages(operations), ...operations.map((operation) => serve(operation, { operations, idempotency, db: host.db }))];
       },
       api: [...tokenOperations(tokens), changes.operation],
       jobs: [{ id: 'old-requests', everyMs: HOUR_MS, deadlineMs: 60_000, run: idempotency.removeOld }],

@@ -2,13 +2,11 @@ import { z } from 'zod';
 import type { Operation } from '#core';
 import { ROOT } from './serve.ts';
 import { text } from './text.ts';
+import { queryOf } from './whole-lists.ts';
 import { snakeCase } from './wire.ts';
 
 /** A JSON Schema (draft 2020-12) or a part of an OpenAPI document. */
 export type Json = Readonly<Record<string, unknown>>;
-
-/** Everything a request may meet beside what the operation itself answers. */
-const PROBLEMS = [400, 401, 403, 404, 409, 412, 413, 422, 429, 500, 503] as const;
 
 /** The OpenAPI 3.1 document of these operations, made from the very schemas that validate. */
 export function openApi(operations: readonly Operation[], version: string): Json {
@@ -61,13 +59,18 @@ function describe(operation: Operation): Json {
     summary,
     parameters: parametersOf(operation),
     ...(body ? { requestBody: { required: isAnyRequired(body), content: { 'application/json': { schema: schemaOf(body, 'input') } } } } : {}),
-    responses: { [status]: successOf(operation), ...(isConditional(operation) ? { 304: { description: text.openApi.notModified } } : {}), ...problems() },
+    responses: {
+      [status]: successOf(operation),
+      ...(isConditional(operation) ? { 304: { description: text.openApi.notModified } } : {}),
+      ...problemsOf(operation),
+    },
   };
 }
 
 function parametersOf(operation: Operation): readonly Json[] {
   const inPath = [...operation.path.matchAll(/:([a-zA-Z]+)/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
-  const query = operation.query ? schemaOf(operation.query, 'input') : {};
+  const asked = queryOf(operation);
+  const query = asked ? schemaOf(asked, 'input') : {};
   const inQuery = Object.entries((query['properties'] ?? {}) as Json).map(([name, schema]) => ({ name, in: 'query', required: false, schema }));
   const header = (name: string, description: string) => ({ name, in: 'header', required: false, description, schema: { type: 'string' } });
   return [
@@ -92,8 +95,15 @@ function successOf({ answer, isList, type, status }: Operation): Json {
   return { description: text.openApi.done, headers, content: { 'application/json': { schema: { type: 'array', items: schema } } } };
 }
 
-function problems(): Json {
-  return Object.fromEntries(PROBLEMS.map((status) => [status, { $ref: '#/components/responses/Problem' }]));
+/** What a request may meet beside what the operation itself answers. */
+function problemsOf({ method, path }: Operation): Json {
+  const statuses = [
+    ...(path.includes(':') ? [400, 404] : []),
+    ...(method === 'GET' ? [] : [409, 413]),
+    ...(method === 'PATCH' || method === 'DELETE' ? [412] : []),
+    ...[401, 403, 422, 429, 500, 503],
+  ];
+  return Object.fromEntries(statuses.map((status) => [status, { $ref: '#/components/responses/Problem' }]));
 }
 
 function isAnyRequired(body: z.ZodObject): boolean {

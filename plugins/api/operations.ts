@@ -13,9 +13,10 @@ const tokenAnswer = z.strictObject({
   updatedAt: moment,
 });
 
-/** One's own tokens. */
+/** One's own tokens, and for administrators everybody's. */
 export function tokenOperations(tokens: Tokens): readonly Operation[] {
   const shared = { tag: 'Account', permission: 'account.own' } as const;
+  const anybodys = { tag: 'Users', permission: 'users.manage' } as const;
   return [
     {
       ...shared,
@@ -53,6 +54,28 @@ export function tokenOperations(tokens: Tokens): readonly Operation[] {
       summary: 'Revoke an API token',
       status: 204,
       handle: ({ actor, params }) => tokens.revoke(actor, params['id'] ?? '').then(() => ({})),
+    },
+    {
+      ...anybodys,
+      id: 'list-user-tokens',
+      method: 'GET',
+      path: '/users/:id/tokens',
+      summary: 'List a user’s API tokens',
+      answer: tokenAnswer,
+      isList: true,
+      async handle({ actor, params }) {
+        const all = await tokens.of(actor, params['id'] ?? '');
+        return { body: all.map(show), total: all.length, next: null };
+      },
+    },
+    {
+      ...anybodys,
+      id: 'revoke-user-token',
+      method: 'DELETE',
+      path: '/users/:id/tokens/:token',
+      summary: 'Revoke an API token of a user’s',
+      status: 204,
+      handle: ({ actor, params }) => tokens.revokeOf(actor, params['id'] ?? '', params['token'] ?? '').then(() => ({})),
     },
   ];
 }

@@ -3,10 +3,8 @@ import { text } from './text.ts';
 
 /** Counts requests of one user in windows of a minute. */
 export interface RateLimit {
-  /** Throws TooManyRequests. */
-  count(actor: Actor): Promise<void>;
-  /** The headers that say how many are left (draft-ietf-httpapi-ratelimit-headers). */
-  headersFor(actor: Actor): Promise<Readonly<Record<string, string>>>;
+  /** Answers the headers that say how many are left (draft-ietf-httpapi-ratelimit-headers). Throws TooManyRequests. */
+  count(actor: Actor): Promise<Readonly<Record<string, string>>>;
 }
 
 const WINDOW_MS = 60_000;
@@ -28,12 +26,12 @@ export function createRateLimit(clock: Clock, mostPerMinute: () => Promise<numbe
       const most = await mostPerMinute();
       const count = (counts.get(nameOf(actor)) ?? 0) + 1;
       counts.set(nameOf(actor), count);
-      if (count > most) throw new TooManyRequests(text.tooManyRequests(most), secondsLeft());
-    },
-    async headersFor(actor) {
-      const most = await mostPerMinute();
-      const left = Math.max(0, most - (counts.get(nameOf(actor)) ?? 0));
-      return { 'RateLimit-Policy': `"default";q=${most};w=${WINDOW_MS / 1_000}`, RateLimit: `"default";r=${left};t=${secondsLeft()}` };
+      const headers = {
+        'RateLimit-Policy': `"default";q=${most};w=${WINDOW_MS / 1_000}`,
+        RateLimit: `"default";r=${Math.max(0, most - count)};t=${secondsLeft()}`,
+      };
+      if (count > most) throw new TooManyRequests(text.tooManyRequests(most), secondsLeft(), { headers });
+      return headers;
     },
   };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import {
-  Conflict,
+  type Db,
   InvalidInput,
   json,
   type Operation,
@@ -12,10 +12,10 @@ import {
   type Route,
   raw,
 } from '#core';
-import { entityTag, isSameEntity } from './entity-tag.ts';
+import { entityTag, isKnown, isUnchanged } from './entity-tag.ts';
 import type { Idempotency } from './idempotency.ts';
-import type { RateLimit } from './rate-limit.ts';
 import { text } from './text.ts';
+import { partOf, queryOf } from './whole-lists.ts';
 import { camelCase, fromWire, listText, snakeCase, toWire } from './wire.ts';
 
 export const ROOT = '/api/v0';
@@ -23,7 +23,7 @@ export const ROOT = '/api/v0';
 interface ServeParts {
   readonly operations: readonly Operation[];
   readonly idempotency: Idempotency;
-  readonly rateLimit: RateLimit;
+  readonly db: Db;
 }
 
 /** The route that serves an operation to bearers of tokens. */
@@ -34,48 +34,63 @@ export function serve(operation: Operation, parts: ServeParts): Route {
     path: `${ROOT}${path}`,
     permission,
     auth: 'bearer',
-    async handle(request) {
-      try {
-        const reply = await answer(operation, request, parts);
-        return reply.kind === 'json' || reply.kind === 'raw'
-          ? { ...reply, headers: { ...reply.headers, ...(await parts.rateLimit.headersFor(request.actor)) } }
-          : reply;
-      } catch (error) {
+    handle: (request) =>
+      answer(operation, request, parts).catch((error: unknown) => {
         throw error instanceof InvalidInput ? spelledForWire(error) : error;
-      }
-    },
+      }),
   };
 }
 
 async function answer(operation: Operation, request: PageRequest, parts: ServeParts): Promise<Reply> {
   const body = readBody(operation, request);
-  const query = readQuery(operation, request.query);
-  const carryOut = () => inTurn(request, operation, parts, () => operation.handle({ actor: request.actor, params: request.params, query, body }));
+  const query = readQuery(queryOf(operation), request.query);
+  const call = { actor: request.actor, params: request.params, query, body };
+  const carryOut = () => ifUnchanged(request, operation, parts, async () => partOf(operation, await operation.handle(call), query));
   const key = request.headers['idempotency-key'];
-  if (operation.method !== 'POST' || key === undefined) return replyTo(operation, request, await carryOut());
+  // What is neither JSON nor nothing changes nothing, and may be made twice.
+  if (operation.method !== 'POST' || operation.type !== undefined || key === undefined) return replyTo(operation, request, await carryOut());
   const print = JSON.stringify([operation.id, request.params, request.body ?? null]);
-  const kept = await parts.idempotency.once(request.actor, String(key), print, async () => {
+  const {
+    status,
+    body: answered,
+    isReplayed,
+  } = await parts.idempotency.once(request.actor, String(key), print, async () => {
     const reply = replyTo(operation, request, await carryOut());
-    if (reply.kind !== 'json') throw new Conflict(text.idempotency.notForThis);
-    return { status: reply.status, body: reply.body, isSecret: operation.answersSecret === true };
+    return { status: operation.status ?? 200, body: reply.kind === 'json' ? reply.body : null, isSecret: operation.answersSecret === true };
   });
-  return json(kept.body, kept.status, kept.isReplayed ? { 'Idempotency-Replayed': 'true' } : {});
+  const headers = isReplayed ? { 'Idempotency-Replayed': 'true' } : {};
+  return status === 204 ? { kind: 'empty', status, headers } : json(answered, status, headers);
 }
 
 const NOTHING = z.strictObject({});
 
 /** What was sent, by the names that services know. Only what the operation knows of is taken. */
-function readBody({ body: schema }: Operation, { body: sent, headers }: PageRequest): unknown {
-  if (sent === undefined && Number(headers['content-length'] ?? 0) > 0) throw new InvalidInput({ '': [text.notJson] });
-  const given = sent ?? {};
-  if (typeof given !== 'object' || Array.isArray(given)) throw new InvalidInput({ '': [text.notAnObject] });
-  const body = fromWire(given);
+function readBody({ body: schema = NOTHING }: Operation, { body: sent, headers }: PageRequest): unknown {
+  const isSomethingSent = Number(headers['content-length'] ?? 0) > 0 || headers['transfer-encoding'] !== undefined;
+  if (sent === undefined && isSomethingSent) throw new InvalidInput({ '': [text.notJson] });
+  const given = sent === undefined ? {} : sent;
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw new InvalidInput({ '': [text.notAnObject] });
+  // Only the names that are documented: with two spellings of one field nobody would know which counts.
+  const known = new Set(Object.keys(schema.shape).map(snakeCase));
+  const [fields, others] = [Object.entries(given).filter(([name]) => known.has(name)), Object.keys(given).filter((name) => !known.has(name))];
+  const body = fromWire(Object.fromEntries(fields));
   // The service parses it again; here also those are refused whose service looks at nothing.
-  parse(schema ?? NOTHING, body);
+  const problems = { ...problemsOf(schema, body), ...Object.fromEntries(others.map((name) => [name, [text.unknownField]])) };
+  if (Object.keys(problems).length > 0) throw new InvalidInput(problems);
   return body;
 }
 
-function readQuery({ query: schema }: Operation, query: URLSearchParams): Readonly<Record<string, unknown>> {
+function problemsOf(schema: z.ZodObject, body: unknown): InvalidInput['fields'] {
+  try {
+    parse(schema, body);
+    return {};
+  } catch (error) {
+    if (error instanceof InvalidInput) return error.fields;
+    throw error;
+  }
+}
+
+function readQuery(schema: z.ZodObject | undefined, query: URLSearchParams): Readonly<Record<string, unknown>> {
   const known = new Set(Object.keys(schema?.shape ?? {}).map(snakeCase));
   const unknown = [...new Set(query.keys())].filter((name) => !known.has(name) || query.getAll(name).length > 1);
   if (unknown.length > 0) throw new InvalidInput(Object.fromEntries(unknown.map((name) => [name, [known.has(name) ? text.repeated : text.unknownField]])));
@@ -83,23 +98,20 @@ function readQuery({ query: schema }: Operation, query: URLSearchParams): Readon
   return schema ? parse(schema, given) : {};
 }
 
-const turns = new Map<string, Promise<unknown>>();
-
-/** With If-Match a change is made only to what the caller has seen (RFC 9110 §13.1.1); such changes of one thing take turns. */
-async function inTurn(request: PageRequest, operation: Operation, { operations }: ServeParts, work: () => Promise<OperationAnswer>): Promise<OperationAnswer> {
+/** With If-Match a change is made only to what the caller has seen (RFC 9110 §13.1.1), whoever else is changing it now. */
+function ifUnchanged(
+  request: PageRequest,
+  operation: Operation,
+  { db, operations }: ServeParts,
+  work: () => Promise<OperationAnswer>,
+): Promise<OperationAnswer> {
   const wanted = request.headers['if-match'];
   if (wanted === undefined || (operation.method !== 'PATCH' && operation.method !== 'DELETE')) return work();
   const reading = operations.find(({ method, path, type }) => method === 'GET' && path === operation.path && type === undefined);
-  const path = request.url.replace(/\?.*$/, '');
-  const turn = (turns.get(path) ?? Promise.resolve()).then(async () => {
+  return db.onlyIf(async () => {
     const present = reading ? toWire((await reading.handle({ actor: request.actor, params: request.params, query: {}, body: {} })).body) : null;
-    if (!isSameEntity(String(wanted), entityTag(present))) throw new PreconditionFailed(text.changedMeanwhile);
-    return work();
-  });
-  const settled = turn.catch(() => undefined);
-  turns.set(path, settled);
-  void settled.then(() => turns.get(path) === settled && turns.delete(path));
-  return turn;
+    if (!isUnchanged(String(wanted), entityTag(present))) throw new PreconditionFailed(text.changedMeanwhile);
+  }, work);
 }
 
 function replyTo(operation: Operation, request: PageRequest, { body, total, next }: OperationAnswer): Reply {
@@ -109,8 +121,8 @@ function replyTo(operation: Operation, request: PageRequest, { body, total, next
   if (isList) return raw('application/json', listText(body as readonly object[]), listHeaders(request, total ?? 0, next ?? null));
   const shown = toWire(body);
   const tag = entityTag(shown);
-  const isKnown = method === 'GET' && isSameEntity(String(request.headers['if-none-match'] ?? ''), tag);
-  return isKnown ? { kind: 'empty', status: 304 } : json(shown, status, { ETag: tag });
+  const isAsKnown = method === 'GET' && isKnown(String(request.headers['if-none-match'] ?? ''), tag);
+  return isAsKnown ? { kind: 'empty', status: 304, headers: { ETag: tag } } : json(shown, status, { ETag: tag });
 }
 
 /** RFC 8288: where the list goes on. */

@@ -10,6 +10,7 @@ export const text = {
   notAnObject: 'must be a JSON object',
   unknownField: 'is not known here',
   repeated: 'must be given once',
+  badCursor: 'must be the cursor of a list’s Link',
   changedMeanwhile: 'Somebody else has changed it meanwhile. Read it again.',
   noSuchVerb: (verb: string, verbs: readonly string[]) => `there is no ${JSON.stringify(verb)}; there are: ${verbs.join(', ')}`,
   tooManyStreams: (most: number) => `There are ${most} streams already.`,
@@ -64,6 +65,7 @@ export const text = {
     revokeAsk: (name: string) => `Revoke ${name}? Whatever uses it stops working at once.`,
     revoked: (name: string) => `${name} is revoked.`,
     unknown: 'There is no such token.',
+    unknownUser: 'There is no such user.',
     tooMany: (max: number) => `There are ${max} tokens already. Revoke one first.`,
   },
 };

@@ -1,15 +1,18 @@
-import type { Actor, Route } from '#core';
+import { type Actor, InvalidInput, type Route } from '#core';
 import { type Operations, type Row, renamed } from './operate.ts';
 import { data, route, unwrap } from './resource.ts';
+import { text } from './text.ts';
 import { known, reversed } from './wire.ts';
 
-/** Firezone's one row is spread over our sections of settings. */
+/** Firezone's one row is spread over our sections of settings; those of plugins come and go with them. */
 const SECTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   security: {
+    local_auth_enabled: 'localSignIn',
     vpn_session_duration: 'vpnSessionDuration',
     allow_unprivileged_device_management: 'allowSelfService',
     allow_unprivileged_device_configuration: 'allowOverrides',
   },
+  oidc: { disable_vpn_on_oidc_error: 'disableVpnOnOidcError' },
   client: {
     default_client_endpoint: 'endpoint',
     default_client_dns: 'dns',
@@ -19,10 +22,15 @@ const SECTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 };
 
+/** What stands in Firezone's row and is not changed through it: who sends back what was read is not refused. */
+const SET_ELSEWHERE: Row = { logo: null, openid_connect_providers: [], saml_identity_providers: [] };
+
 export function configurationRoutes(operations: Operations): readonly Route[] {
+  const offered = () => Object.entries(SECTIONS).filter(([section]) => operations.has(`get-${section}-settings`));
+
   async function show(actor: Actor): Promise<Row> {
-    const shown: Record<string, unknown> = {};
-    for (const [section, names] of Object.entries(SECTIONS)) {
+    const shown: Record<string, unknown> = { ...SET_ELSEWHERE, disable_vpn_on_oidc_error: false };
+    for (const [section, names] of offered()) {
       const settings = await operations.run(actor, `get-${section}-settings`);
       for (const [theirs, ours] of Object.entries(names)) shown[theirs] = settings[ours];
     }
@@ -30,19 +38,30 @@ export function configurationRoutes(operations: Operations): readonly Route[] {
   }
 
   async function update(actor: Actor, given: Row): Promise<Row> {
-    const changes = Object.entries(SECTIONS)
+    const changes = offered()
       .map(([section, names]) => ({ id: `update-${section}-settings`, names: reversed(names), body: known(given, names) }))
       .filter(({ body }) => Object.keys(body).length > 0);
     // All or nothing: every section is looked at before the first one is written.
-    for (const { id, names, body } of changes) await renamed(names, () => operations.check(id, body));
+    for (const { id, names, body } of changes) await renamed(names, () => operations.check(actor, id, body));
     for (const { id, names, body } of changes) await renamed(names, () => operations.run(actor, id, { body }));
     return show(actor);
   }
 
+  const change: Parameters<typeof route>[2] = async (request) => {
+    operations.check(request.actor, 'update-security-settings');
+    const given = unwrap(request, 'configuration');
+    refuseSetElsewhere(given);
+    return data(await update(request.actor, given));
+  };
   const path = '/v0/configuration';
-  return [
-    route('GET', path, async ({ actor }) => data(await show(actor))),
-    route('PUT', path, async (request) => data(await update(request.actor, unwrap(request, 'configuration')))),
-    route('PATCH', path, async (request) => data(await update(request.actor, unwrap(request, 'configuration')))),
-  ];
+  return [route('GET', path, async ({ actor }) => data(await show(actor))), route('PUT', path, change), route('PATCH', path, change)];
+}
+
+function refuseSetElsewhere(given: Row): void {
+  const fields = Object.keys(SET_ELSEWHERE).filter((field) => given[field] !== undefined && !isEmpty(given[field]));
+  if (fields.length > 0) throw new InvalidInput(Object.fromEntries(fields.map((field) => [field, [text.setElsewhere]])));
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === null || (Array.isArray(value) && value.length === 0);
 }

@@ -7,17 +7,21 @@ type Call = Partial<Pick<OperationCall, 'params' | 'query' | 'body'>>;
 export interface Operations {
   /** Carries out one, with the actor's rights. Throws NotFound where the plugin that offers it is off. */
   run(actor: Actor, id: string, call?: Call): Promise<Row>;
-  /** Throws InvalidInput for a body that `run` would refuse. */
-  check(id: string, body: unknown): void;
-  /** Everything that a list has; Firezone knows no pages. */
-  all(actor: Actor, id: string): Promise<readonly Row[]>;
+  /** Whether it is offered now. */
+  has(id: string): boolean;
+  /** Throws what `run` would throw for this actor and body before it does anything. */
+  check(actor: Actor, id: string, body?: unknown): void;
+  /** Everything that a list has, or what of it mentions `q`; Firezone knows no pages. */
+  all(actor: Actor, id: string, q?: string): Promise<readonly Row[]>;
 }
 
 const PAGE = 500;
 
 export function createOperations(host: Pick<Host, 'all'>): Operations {
+  const offered = (id: string) => host.all(operationSlot).find((candidate) => candidate.id === id);
+
   function find(id: string): Operation {
-    const operation = host.all(operationSlot).find((candidate) => candidate.id === id);
+    const operation = offered(id);
     if (!operation) throw new NotFound(id);
     return operation;
   }
@@ -30,14 +34,17 @@ export function createOperations(host: Pick<Host, 'all'>): Operations {
 
   return {
     run: async (actor, id, call = {}) => (await answer(actor, id, call)).body as Row,
-    check(id, body) {
-      const { body: schema } = find(id);
-      if (schema) parse(schema, body);
+    has: (id) => offered(id) !== undefined,
+    check(actor, id, body) {
+      const { body: schema, permission } = find(id);
+      authorize(actor, permission);
+      if (schema && body !== undefined) parse(schema, body);
     },
-    async all(actor, id) {
+    async all(actor, id, q) {
       const rows: Row[] = [];
       for (let cursor: string | null | undefined; cursor !== null; ) {
-        const { body, next = null } = await answer(actor, id, { query: { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) } });
+        const query = { limit: PAGE, ...(q === undefined ? {} : { q }), ...(cursor === undefined ? {} : { cursor }) };
+        const { body, next = null } = await answer(actor, id, { query });
         rows.push(...(body as readonly Row[]));
         cursor = next;
       }

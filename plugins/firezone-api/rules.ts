@@ -17,6 +17,7 @@ export function ruleResource(operations: Operations): Resource {
     get: async (actor, id) => show(await operations.run(actor, 'get-rule', { params: { id } })),
     create: (actor, given) =>
       renamed(reversed(NAMES), async () => {
+        operations.check(actor, 'create-rule');
         if (!given['destination']) throw new InvalidInput({ destination: [text.required] });
         const rule = read({ action: 'drop', ...given });
         return show(await operations.run(actor, 'create-rule', { body: { ...rule, priority: priorityOf(rule) } }));
@@ -53,8 +54,7 @@ function show(rule: Row): Row {
   const range = rule['portRange'];
   return {
     id: rule['id'],
-    // Null: any destination, which Firezone cannot say.
-    destination: rule['destination'],
+    destination: destinationOf(rule['destination']),
     action: rule['action'],
     port_type: rule['protocol'] === 'any' ? null : rule['protocol'],
     port_range: typeof range === 'string' ? range.replace('-', ' - ') : null,
@@ -62,4 +62,10 @@ function show(rule: Row): Row {
     inserted_at: moment(rule['createdAt']),
     updated_at: moment(rule['updatedAt']),
   };
+}
+
+/** One address stands without its prefix, as Firezone writes it; null is any destination, which Firezone cannot say. */
+function destinationOf(destination: unknown): unknown {
+  if (typeof destination !== 'string') return null;
+  return destination.replace(destination.includes(':') ? /\/128$/ : /\/32$/, '');
 }

@@ -4,6 +4,7 @@ export const text = {
   required: "can't be blank",
   mustNotBePresent: 'must not be present',
   notChosenHere: 'cannot be chosen here: leave it out',
+  setElsewhere: 'is set on the pages or through /api/v0',
   doesNotMatch: 'does not match confirmation',
   bothOrNeither: 'port_type and port_range go together: give both or neither',
   badPortType: 'must be tcp or udp',
