@@ -9,6 +9,8 @@ export interface RequestBody {
 }
 
 const LARGEST_BYTES = 1_048_576;
+/** What is left of the body would be taken for the next request. */
+const UNREAD = { headers: { Connection: 'close' } };
 const NOTHING: RequestBody = { form: new URLSearchParams(), json: undefined };
 
 /**
@@ -28,7 +30,7 @@ async function readText(request: AsyncIterable<Buffer>): Promise<string> {
   let size = 0;
   for await (const chunk of request) {
     size += chunk.length;
-    if (size > LARGEST_BYTES) throw new TooLarge(en.errors.tooLarge);
+    if (size > LARGEST_BYTES) throw new TooLarge(en.errors.tooLarge, UNREAD);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

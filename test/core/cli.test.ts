@@ -85,6 +85,8 @@ describe('the command line, beside a running service', () => {
     const device = (await cli('device', 'create', `userId=${user.id}`, 'name=Alice’s phone')).answer;
     expect(device.configuration).toMatch(/^\[Interface\]\nPrivateKey = \S{44}\n/);
     expect((await cli('device', 'pause', 'Alice’s phone')).answer.status).toBe('disabled');
+    expect((await service.cli(['device', 'config', 'Alice’s phone'])).output).toMatch(/^\[Interface\]\nPrivateKey = \{\{private-key\}\}\n/);
+    expect((await service.cli(['user', 'reset-factors', 'alice@example.com'])).output).toBe('Done.\n');
     const token = (await service.cli(['token', 'create', ADMIN.email, 'name=script', 'days=7'])).output.trim();
     expect(token).toMatch(/^wg_\S{43}$/);
     const asked = async (path: string) => (await fetch(`${service.url}/api/v0${path}`, { headers: { authorization: `Bearer ${token}` } })).json();

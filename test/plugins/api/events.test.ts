@@ -54,4 +54,28 @@ describe('the change stream', () => {
     await admin.call('POST', '/plugins/api/disable');
     await until('all streams end', async () => others.every(({ hasEnded }) => hasEnded), 2_000);
   });
+
+  it('ends at once when its token is revoked, by whomever, and when that has run out', async () => {
+    const [byOwner, byAdmin, brief] = [await apiOf(box, USER), await apiOf(box, USER), await apiOf(box, USER, '1')];
+    const streams = [await listen(byOwner), await listen(byAdmin), await listen(brief), await listen(user)];
+    const tokens = (await user.call('GET', '/account/tokens')).body as { id: string; prefix: string }[];
+    const idOf = ({ token }: TestApi) => tokens.find(({ prefix }) => token.startsWith(prefix))?.id;
+    const { id } = (await user.call('GET', '/account')).body;
+    await byOwner.call('DELETE', `/account/tokens/${idOf(byOwner)}`);
+    await admin.call('DELETE', `/users/${id}/tokens/${idOf(byAdmin)}`);
+    await until('those of revoked tokens end', async () => streams[0]?.hasEnded === true && streams[1]?.hasEnded === true, 2_000);
+    expect(streams.map(({ hasEnded }) => hasEnded)).toEqual([true, true, false, false]);
+    box.clock.advance(86_400_000 - 60_000);
+    const late = await listen(brief);
+    expect([late.status, (await listen(byOwner)).status]).toEqual([200, 401]);
+    box.clock.advance(60_001);
+    await until('that of the token that has run out ends', async () => late.hasEnded, 2_000);
+  });
+
+  it('ends within a heartbeat when another process has revoked its token', async () => {
+    const stream = await listen(user);
+    box.app.db.writer.prepare('DELETE FROM api_tokens WHERE user_id = (SELECT id FROM users WHERE email = ?)').run(USER.email);
+    box.clock.advance(20_000);
+    await until('it ends', async () => stream.hasEnded, 2_000);
+  });
 });

@@ -111,7 +111,7 @@ describe('Firezone 0.7’s API', () => {
     const created = await call('POST', '/rules', { rule: { action: 'accept', destination: '10.0.0.1', port_type: 'tcp', port_range: '1-65535' } });
     const shape = {
       id: ID,
-      destination: '10.0.0.1/32',
+      destination: '10.0.0.1',
       action: 'accept',
       port_type: 'tcp',
       port_range: '1 - 65535',
@@ -135,10 +135,16 @@ describe('Firezone 0.7’s API', () => {
 
   it('reads and changes the configuration, all of it or nothing', async () => {
     const before = await call('GET', '/configuration');
-    expect(before).toMatchObject({
+    expect(before).toEqual({
       status: 200,
+      location: null,
       body: {
         data: {
+          local_auth_enabled: true,
+          disable_vpn_on_oidc_error: false,
+          logo: null,
+          openid_connect_providers: [],
+          saml_identity_providers: [],
           allow_unprivileged_device_management: true,
           allow_unprivileged_device_configuration: true,
           vpn_session_duration: 0,
@@ -150,8 +156,16 @@ describe('Firezone 0.7’s API', () => {
         },
       },
     });
+    // What was read may be sent back as it is.
+    expect(await call('PUT', '/configuration', { configuration: before.body.data })).toEqual(before);
     const half = await call('PATCH', '/configuration', { configuration: { vpn_session_duration: 60, default_client_mtu: 10 } });
     expect([half.status, Object.keys(half.body.errors)]).toEqual([422, ['default_client_mtu']]);
+    expect((await call('GET', '/configuration')).body).toEqual(before.body);
+    // No other way in has been used: the box does not lock its owner out.
+    const locked = await call('PATCH', '/configuration', { configuration: { local_auth_enabled: false, default_client_mtu: 1300 } });
+    expect([locked.status, Object.keys(locked.body.errors)]).toEqual([422, ['local_auth_enabled']]);
+    const provider = await call('PATCH', '/configuration', { configuration: { openid_connect_providers: [{ id: 'x' }], default_client_mtu: 1300 } });
+    expect([provider.status, Object.keys(provider.body.errors)]).toEqual([422, ['openid_connect_providers']]);
     expect((await call('GET', '/configuration')).body).toEqual(before.body);
     for (const [method, mtu] of [
       ['PUT', 1300],
@@ -165,8 +179,21 @@ describe('Firezone 0.7’s API', () => {
     expect(await call('GET', '/users', undefined, '')).toMatchObject({ status: 401, body: { errors: { auth: 'unauthenticated' } } });
     expect(await call('GET', '/users', undefined, 'nonsense')).toMatchObject({ status: 401, body: { errors: { auth: 'invalid_token' } } });
     for (const path of ['/users', '/rules', '/configuration']) expect(await call('GET', path, undefined, user)).toMatchObject(unauthorized);
+    for (const [method, path, body] of [
+      ['POST', '/users', { user: { email: 'nonsense' } }],
+      ['POST', '/rules', { rule: {} }],
+      ['PATCH', '/configuration', { configuration: { default_client_mtu: 1 } }],
+      ['PUT', '/configuration', { configuration: {} }],
+      ['GET', `/users/${NO_ID}`, undefined],
+      ['PATCH', `/users/${NO_ID}`, { user: {} }],
+      ['DELETE', `/users/${NO_ID}`, undefined],
+      ['GET', `/rules/${NO_ID}`, undefined],
+      ['PUT', `/rules/${NO_ID}`, { rule: {} }],
+      ['DELETE', `/rules/${NO_ID}`, undefined],
+    ] as const)
+      expect([method, path, await call(method, path, body, user)]).toEqual([method, path, { location: null, ...unauthorized }]);
     for (const resource of ['users', 'devices', 'rules'])
-      for (const id of [NO_ID, 'not-an-id', '..%2fusers'])
+      for (const id of [NO_ID, 'not-an-id', '..%2fusers', 'nobody@example.com', '%00@example.com', `${'a'.repeat(300)}@example.com`])
         for (const method of ['GET', 'PUT', 'PATCH', 'DELETE'])
           expect(await call(method, `/${resource}/${id}`, method === 'GET' || method === 'DELETE' ? undefined : { [resource.slice(0, -1)]: {} })).toMatchObject(
             {
@@ -180,6 +207,7 @@ describe('Firezone 0.7’s API', () => {
       ['/rules', { user: {} }],
     ] as const)
       expect((await call('POST', path, body)).status).toBe(400);
+    for (const method of ['PUT', 'PATCH']) expect((await call(method, '/configuration', {})).status).toBe(400);
     const problems = async (path: string, body: unknown) => {
       const answer = await call('POST', path, body);
       return [answer.status, Object.keys(answer.body.errors).sort()];
