@@ -13,6 +13,7 @@ import { createSignIn } from './accounts/sign-in.ts';
 import { createThrottle } from './accounts/throttle.ts';
 import { createUsers } from './accounts/users.ts';
 import { createAudit } from './audit/audit.ts';
+import { createForeignActs } from './audit/foreign.ts';
 import type { Config } from './config.ts';
 import { migrate } from './db/migrate.ts';
 import { openDb } from './db/open.ts';
@@ -311,7 +312,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
       stops = [
         jobs.start({ id: 'certificate', everyMs: DAY_MS, deadlineMs: 60_000, run: async () => certificates?.renewOwn() }),
         jobs.start(statsJob({ db, events, peers: network.peers })),
-        jobs.start(foreignWritesJob()),
+        jobs.start(await foreignWritesJob()),
         jobs.start({
           id: 'housekeeping',
           everyMs: HOUSEKEEPING_MS,
@@ -355,8 +356,9 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   }
 
   /** The command line writes to the same database: follow it within half a second. */
-  function foreignWritesJob(): Job {
+  async function foreignWritesJob(): Promise<Job> {
     let seen = db.foreignVersion();
+    const acts = await createForeignActs(db, events);
     return {
       id: 'foreign-writes',
       everyMs: 500,
@@ -367,6 +369,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
         seen = now;
         settings.forget();
         await host.followStates();
+        await acts.tell();
         await reconciler.request();
       },
     };

@@ -3,6 +3,7 @@ import {
   type Db,
   InvalidInput,
   json,
+  NotFound,
   type Operation,
   type OperationAnswer,
   type PageRequest,
@@ -42,6 +43,8 @@ export function serve(operation: Operation, parts: ServeParts): Route {
 }
 
 async function answer(operation: Operation, request: PageRequest, parts: ServeParts): Promise<Reply> {
+  // Somebody whose id is empty means one thing, and not all of them.
+  if (pathOf(request).endsWith('/')) throw new NotFound(text.emptyName);
   const body = readBody(operation, request);
   const query = readQuery(queryOf(operation), request.query);
   const call = { actor: request.actor, params: request.params, query, body };
@@ -125,12 +128,16 @@ function replyTo(operation: Operation, request: PageRequest, { body, total, next
   return isAsKnown ? { kind: 'empty', status: 304, headers: { ETag: tag } } : json(shown, status, { ETag: tag });
 }
 
+function pathOf({ url }: PageRequest): string {
+  return url.replace(/\?.*$/, '');
+}
+
 /** RFC 8288: where the list goes on. */
-function listHeaders({ query, url }: PageRequest, total: number, next: string | null): Readonly<Record<string, string>> {
+function listHeaders(request: PageRequest, total: number, next: string | null): Readonly<Record<string, string>> {
   if (next === null) return { 'X-Total-Count': String(total) };
-  const following = new URLSearchParams(query);
+  const following = new URLSearchParams(request.query);
   following.set('cursor', next);
-  return { 'X-Total-Count': String(total), Link: `<${url.replace(/\?.*$/, '')}?${following}>; rel="next"` };
+  return { 'X-Total-Count': String(total), Link: `<${pathOf(request)}?${following}>; rel="next"` };
 }
 
 /** The same problems under the names that the caller used. */

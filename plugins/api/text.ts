@@ -10,6 +10,7 @@ export const text = {
   notAnObject: 'must be a JSON object',
   unknownField: 'is not known here',
   repeated: 'must be given once',
+  emptyName: 'The path ends in nothing.',
   badCursor: 'must be the cursor of a list’s Link',
   changedMeanwhile: 'Somebody else has changed it meanwhile. Read it again.',
   noSuchVerb: (verb: string, verbs: readonly string[]) => `there is no ${JSON.stringify(verb)}; there are: ${verbs.join(', ')}`,

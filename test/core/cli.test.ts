@@ -75,6 +75,17 @@ describe('the command line, beside a running service', () => {
     expect((await signIn(ADMIN.email, ADMIN.password)).status).toBe(303);
   });
 
+  /** The change stream, as far as it has come. */
+  async function listen(token: string) {
+    const response = await fetch(`${service.url}/api/v0/events`, { headers: { authorization: `Bearer ${token}` } });
+    const heard = { text: '' };
+    void (async () => {
+      const decoder = new TextDecoder();
+      for await (const chunk of response.body ?? []) heard.text += decoder.decode(chunk, { stream: true });
+    })().catch(() => undefined);
+    return heard;
+  }
+
   it('does with operations what the API does, and the service knows at once', async () => {
     const cli = async (...args: readonly string[]) => {
       const { exitCode, output } = await service.cli([...args, '--json']);
@@ -91,6 +102,8 @@ describe('the command line, beside a running service', () => {
     expect(token).toMatch(/^wg_\S{43}$/);
     const asked = async (path: string) => (await fetch(`${service.url}/api/v0${path}`, { headers: { authorization: `Bearer ${token}` } })).json();
     expect(await asked(`/devices/${device.id}`)).toMatchObject({ status: 'disabled', name: 'Alice’s phone' });
+    const heard = await listen(token);
+    await cli('device', 'resume', 'Alice’s phone');
     await cli('rule', 'create', 'action=drop', 'destination=10.0.0.0/8', 'protocol=tcp', 'portRange=80-90');
     expect(await asked('/rules')).toMatchObject([{ action: 'drop', port_range: '80-90' }]);
     expect((await service.cli(['can', 'alice@example.com', '10.0.0.1', 'tcp/81'])).exitCode).toBe(2);
@@ -99,8 +112,11 @@ describe('the command line, beside a running service', () => {
     expect((await service.cli(['user', 'list'])).output).toContain('alice@example.com');
     expect((await cli('user', 'delete', 'alice@example.com')).exitCode).toBe(0);
     expect(await asked('/devices')).toEqual([]);
+    await until('listeners are told of all that', async () => heard.text.includes('event: user.deleted'), 1_500);
+    expect(heard.text).toContain(`event: device.changed\ndata: {"device_id":"${device.id}","user_id":"${user.id}"}`);
+    expect(heard.text).toContain('event: rules.changed');
     expect(await asked('/audit?limit=1')).toMatchObject([{ via: 'cli', actor: 'console', action: 'user.deleted' }]);
-  });
+  }, 60_000);
 
   it('names what is wrong with an operation, and does nothing', async () => {
     for (const [args, message] of [

@@ -128,6 +128,14 @@ describe('the REST API, attacked,', () => {
     }
   });
 
+  it('does to all of them nothing that was meant for one whose id is empty', async () => {
+    const before = await emails();
+    for (const path of ['/notifications/', '/account/sessions/', '/users/', '/devices/?limit=1'])
+      expect([path, (await admin.call('DELETE', path)).status, (await admin.call('GET', path)).status]).toEqual([path, 404, 404]);
+    expect((await admin.call('GET', '/account/sessions')).body.length).toBeGreaterThan(0);
+    expect(await emails()).toEqual(before);
+  });
+
   it('keeps the idempotency keys of two users apart', async () => {
     const make = (api: TestApi, name: string) => api.call('POST', '/devices', { name }, { 'idempotency-key': 'the same' });
     const [mine, theirs] = [await make(user, 'Keyed'), await make(other, 'Keyed')];
