@@ -56,10 +56,12 @@ async function requestsPerSecond(url: string, cookie: string): Promise<number> {
   return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
 }
 
+/** `npm run bench -- api`: one part alone. */
+const PARTS: Readonly<Record<string, () => Promise<void>>> = { pages: measure, api: benchApi, firewall: benchFirewall };
+const asked = process.argv.slice(2);
+
 try {
-  await measure();
-  await benchApi();
-  await benchFirewall();
+  for (const part of asked.length > 0 ? asked : Object.keys(PARTS)) await PARTS[part]?.();
 } finally {
   rmSync(dataDirectory, { recursive: true, force: true });
 }
