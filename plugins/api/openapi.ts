@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Operation } from '#core';
-import { ROOT } from './serve.ts';
+import { isConditional, ROOT } from './serve.ts';
 import { text } from './text.ts';
 import { queryOf } from './whole-lists.ts';
 import { snakeCase } from './wire.ts';
@@ -61,7 +61,7 @@ function describe(operation: Operation): Json {
     ...(body ? { requestBody: { required: isAnyRequired(body), content: { 'application/json': { schema: schemaOf(body, 'input') } } } } : {}),
     responses: {
       [status]: successOf(operation),
-      ...(isConditional(operation) ? { 304: { description: text.openApi.notModified } } : {}),
+      ...(isTagged(operation) ? { 304: { description: text.openApi.notModified } } : {}),
       ...problemsOf(operation),
     },
   };
@@ -77,12 +77,12 @@ function parametersOf(operation: Operation): readonly Json[] {
     ...inPath,
     ...inQuery,
     ...(operation.method === 'POST' && operation.type === undefined ? [header('Idempotency-Key', text.openApi.idempotencyKey)] : []),
-    ...(operation.method === 'PATCH' || operation.method === 'DELETE' ? [header('If-Match', text.openApi.ifMatch)] : []),
-    ...(isConditional(operation) ? [header('If-None-Match', text.openApi.ifNoneMatch)] : []),
+    ...(isConditional(operation.method) ? [header('If-Match', text.openApi.ifMatch)] : []),
+    ...(isTagged(operation) ? [header('If-None-Match', text.openApi.ifNoneMatch)] : []),
   ];
 }
 
-function isConditional({ method, isList, type }: Operation): boolean {
+function isTagged({ method, isList, type }: Operation): boolean {
   return method === 'GET' && !isList && type === undefined;
 }
 
@@ -98,10 +98,10 @@ function successOf({ answer, isList, type, status }: Operation): Json {
 /** What a request may meet beside what the operation itself answers. */
 function problemsOf({ method, path }: Operation): Json {
   const statuses = [
-    ...(path.includes(':') ? [400, 404] : []),
+    ...(path.includes(':') ? [400] : []),
     ...(method === 'GET' ? [] : [409, 413]),
-    ...(method === 'PATCH' || method === 'DELETE' ? [412] : []),
-    ...[401, 403, 422, 429, 500, 503],
+    ...(isConditional(method) ? [412] : []),
+    ...[401, 403, 404, 422, 429, 500, 503],
   ];
   return Object.fromEntries(statuses.map((status) => [status, { $ref: '#/components/responses/Problem' }]));
 }

@@ -27,6 +27,11 @@ interface ServeParts {
   readonly db: Db;
 }
 
+/** Whether such a request changes what has a tag, and If-Match counts. */
+export function isConditional(method: Route['method']): boolean {
+  return method === 'PUT' || method === 'PATCH' || method === 'DELETE';
+}
+
 /** The route that serves an operation to bearers of tokens. */
 export function serve(operation: Operation, parts: ServeParts): Route {
   const { method, path, permission } = operation;
@@ -109,7 +114,7 @@ function ifUnchanged(
   work: () => Promise<OperationAnswer>,
 ): Promise<OperationAnswer> {
   const wanted = request.headers['if-match'];
-  if (wanted === undefined || (operation.method !== 'PATCH' && operation.method !== 'DELETE')) return work();
+  if (wanted === undefined || !isConditional(operation.method)) return work();
   const reading = operations.find(({ method, path, type }) => method === 'GET' && path === operation.path && type === undefined);
   return db.onlyIf(async () => {
     const present = reading ? toWire((await reading.handle({ actor: request.actor, params: request.params, query: {}, body: {} })).body) : null;

@@ -8,6 +8,7 @@ import { createTestApp, type TestApp } from '../../support/app.ts';
 import { fakeSecondFactor } from '../../support/second-factor.ts';
 
 const KEY = 'hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=';
+const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABh6FO1AAAAABJRU5ErkJggg==';
 const USER = { email: 'client@example.com', password: 'the password of a user' };
 
 interface Answer {
@@ -177,6 +178,8 @@ describe('a client generated from the OpenAPI document drives', () => {
       const changed = await asAdmin(`update-${section}-settings`, { 'If-Match': headers['etag'] }, { [field]: value });
       expect(changed.data, section).toEqual(data);
     }
+    expect((await asAdmin('put-logo', null, { content: PNG })).status).toBe(204);
+    expect((await asAdmin('remove-logo')).status).toBe(204);
   });
 
   it('the box: notifications, audit, diagnostics, plugins, changes, backup, events', async () => {
