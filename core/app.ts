@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { belongingsSlot } from './accounts/belongings.ts';
 import { createFactors } from './accounts/factors.ts';
 import { createFlows } from './accounts/flows.ts';
 import { createIdentities } from './accounts/identities.ts';
@@ -253,7 +254,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     ...accountPages({ ...pageParts, panels: () => host.all(accountPanelSlot) }),
     ...ownSignInPages(pageParts),
     ...dashboardPages(pageParts),
-    ...userPages({ ...pageParts, userPanels: () => host.all(userPanelSlot) }),
+    ...userPages({ ...pageParts, userPanels: () => host.all(userPanelSlot), belongings: () => host.all(belongingsSlot) }),
     ...settingsPages({ settings, sections: shownSections }),
     ...diagnosticsPages(pageParts),
     ...provisionalPages({ provisional }),

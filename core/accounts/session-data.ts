@@ -10,7 +10,14 @@ export interface SessionData {
   /** Tickets of what plugins hold for this browser, by kind. */
   tickets?: Readonly<Record<string, string>>;
   /** Shown once on the next page. */
-  flash?: { readonly kind: 'success' | 'warning' | 'danger'; readonly message: string };
+  flash?: Flash;
+}
+
+export interface Flash {
+  readonly kind: 'success' | 'warning' | 'danger';
+  readonly message: string;
+  /** A button that takes back what the message tells of: where it posts to, and what. */
+  readonly undo?: { readonly action: string; readonly fields: readonly (readonly [string, string])[] };
 }
 
 /** Somebody has proved who they are, and a second factor is still missing. */

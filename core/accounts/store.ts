@@ -1,9 +1,9 @@
-import { and, count, eq, gt, inArray, isNull, like, or, sql } from 'drizzle-orm';
+import { and, count, eq, getTableColumns, gt, inArray, isNotNull, isNull, like, or, sql } from 'drizzle-orm';
 import type { ReadQueries } from '../db/open.ts';
 import { after, type Listed, orderOf, type Page, pageOf, type Term } from '../db/paging.ts';
 import { devices } from '../devices/tables.ts';
 import type { UserId } from '../net/inputs.ts';
-import { sessions, users } from './tables.ts';
+import { type Role, sessions, users } from './tables.ts';
 
 export type User = typeof users.$inferSelect;
 export type UserInList = User & { readonly deviceCount: number };
@@ -14,11 +14,21 @@ export interface ListQuery extends Page {
   readonly sort?: string | undefined;
 }
 
-const ID: Term<User> = { by: users.id, of: ({ id }) => id };
-const SORTS: Readonly<Record<string, Term<User>>> = {
+export interface UserQuery extends ListQuery {
+  readonly role?: Role | undefined;
+  readonly status?: 'enabled' | 'disabled' | undefined;
+}
+
+const DEVICE_COUNT = sql<number>`(select count(*) from ${devices} where ${eq(devices.userId, users.id)})`;
+const IN_LIST = { ...getTableColumns(users), deviceCount: DEVICE_COUNT };
+const ID: Term<UserInList> = { by: users.id, of: ({ id }) => id };
+const SORTS: Readonly<Record<string, Term<UserInList>>> = {
   email: { by: users.email, of: ({ email }) => email },
   role: { by: users.role, of: ({ role }) => role },
   lastSignedInAt: { by: users.lastSignedInAt, of: ({ lastSignedInAt }) => lastSignedInAt },
+  lastSignedInMethod: { by: users.lastSignedInMethod, of: ({ lastSignedInMethod }) => lastSignedInMethod },
+  deviceCount: { by: DEVICE_COUNT, of: ({ deviceCount }) => deviceCount },
+  disabledAt: { by: users.disabledAt, of: ({ disabledAt }) => disabledAt },
   createdAt: { by: users.createdAt, of: ({ createdAt }) => createdAt },
 };
 export const USER_SORTS = Object.keys(SORTS);
@@ -70,22 +80,30 @@ export async function hasAdminUsed(db: ReadQueries, methods: readonly string[], 
   return row !== undefined;
 }
 
-export async function listUsers(db: ReadQueries, query: ListQuery): Promise<Listed<UserInList>> {
-  const where = query.q ? like(users.email, containing(query.q)) : undefined;
+export async function usersByIds(db: ReadQueries, ids: readonly string[]): Promise<readonly UserInList[]> {
+  return db
+    .select(IN_LIST)
+    .from(users)
+    .where(inArray(users.id, ids as readonly UserId[]))
+    .orderBy(users.email);
+}
+
+export async function listUsers(db: ReadQueries, query: UserQuery): Promise<Listed<UserInList>> {
+  const where = and(
+    query.q ? like(users.email, containing(query.q)) : undefined,
+    query.role ? eq(users.role, query.role) : undefined,
+    query.status ? (query.status === 'enabled' ? isNull : isNotNull)(users.disabledAt) : undefined,
+  );
   const order = [sorted(SORTS, query.sort, 'email'), ID];
   const found = await db
-    .select()
+    .select(IN_LIST)
     .from(users)
     .where(and(where, after(order, query.cursor)))
     .orderBy(...orderOf(order))
     .limit(query.limit + 1)
     .offset(query.offset ?? 0);
-  const { items, next } = pageOf(order, found, query.limit);
-  const ids = items.map((user) => user.id);
-  const counts = await db.select({ userId: devices.userId, devices: count() }).from(devices).where(inArray(devices.userId, ids)).groupBy(devices.userId);
-  const byUser = new Map(counts.map((row) => [row.userId, row.devices]));
   const [row] = await db.select({ total: count() }).from(users).where(where);
-  return { items: items.map((user) => ({ ...user, deviceCount: byUser.get(user.id) ?? 0 })), total: row?.total ?? 0, next };
+  return { ...pageOf(order, found, query.limit), total: row?.total ?? 0 };
 }
 
 /** A LIKE pattern for text that contains `q`; `%` and `_` stand for anything, which only widens a search. */

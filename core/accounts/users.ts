@@ -2,6 +2,7 @@ import { eq } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Audit } from '../audit/audit.ts';
 import { violatesUnique } from '../db/constraints.ts';
+import { each } from '../db/each.ts';
 import type { Db, Queries } from '../db/open.ts';
 import { Conflict, InvalidInput, NotFound } from '../errors.ts';
 import type { EventBus } from '../events/bus.ts';
@@ -21,6 +22,9 @@ const role = z.enum(['admin', 'unprivileged']);
 export const newUser = z.strictObject({ email, role: role.default('unprivileged'), password: password.nullable().default(null) });
 export const userChanges = z.strictObject({ email, role, password: password.nullable() }).partial();
 
+export const USER_ACTS = ['disable', 'enable', 'end-vpn', 'delete'] as const;
+export type UserAct = (typeof USER_ACTS)[number];
+
 export interface Users {
   /** Throws InvalidInput, or Conflict when the email has an account. */
   create(actor: Actor, input: unknown): Promise<User>;
@@ -31,9 +35,13 @@ export interface Users {
   remove(actor: Actor, id: string): Promise<User>;
   /** Closes the user's tunnels until the next complete sign-in. */
   endVpnSession(actor: Actor, id: string): Promise<User>;
+  /** The same to several users, in one transaction: to all of them or none. */
+  toAll(actor: Actor, act: UserAct, ids: readonly string[]): Promise<readonly User[]>;
   /** Their own password, proved by the present one; ends every session but `keepSessionHash`. */
   changePassword(actor: Actor, input: unknown, keepSessionHash: string | null): Promise<void>;
 }
+
+type Change = (user: User, tx: Queries) => Promise<Partial<User>>;
 
 interface UsersParts {
   readonly db: Db;
@@ -45,25 +53,54 @@ interface UsersParts {
 export const passwordChange = z.strictObject({ currentPassword: z.string(), newPassword: password });
 
 export function createUsers({ db, audit, events, clock }: UsersParts): Users {
-  /** Reads, lets `change` decide on the columns, writes them with their audit row, tells everybody. */
-  async function alter(actor: Actor, id: string, action: string, change: (user: User, tx: Queries) => Promise<Partial<User>>): Promise<User> {
+  /** Reads, lets `change` decide on the columns, writes them with their audit rows, tells everybody. */
+  async function alterAll(actor: Actor, ids: readonly string[], action: string, change: Change): Promise<readonly User[]> {
     authorize(actor, 'users.manage');
-    const user = await db.transaction(async (tx) => {
-      const before = await existing(tx, id);
-      const set = await change(before, tx);
-      await tx
-        .update(users)
-        .set({ ...set, updatedAt: clock.now() })
-        .where(eq(users.id, before.id))
-        .catch(refuseTakenEmail(set.email));
-      const after = await existing(tx, id);
-      if (revokesSessions(before, after)) await endSessionsOf(tx, before.id);
-      await audit.record(tx, actor, { action, target: targetOf(after), changes: describe(before, after) });
-      return after;
-    });
-    events.emit('user.changed', { userId: user.id });
-    return user;
+    const altered = await db.transaction((tx) => each(ids, (id) => alterOne(tx, actor, id, action, change)));
+    for (const user of altered) events.emit('user.changed', { userId: user.id });
+    return altered;
   }
+
+  async function alterOne(tx: Queries, actor: Actor, id: string, action: string, change: Change): Promise<User> {
+    const before = await existing(tx, id);
+    const set = await change(before, tx);
+    await tx
+      .update(users)
+      .set({ ...set, updatedAt: clock.now() })
+      .where(eq(users.id, before.id))
+      .catch(refuseTakenEmail(set.email));
+    const after = await existing(tx, id);
+    if (revokesSessions(before, after)) await endSessionsOf(tx, before.id);
+    await audit.record(tx, actor, { action, target: targetOf(after), changes: describe(before, after) });
+    return after;
+  }
+
+  async function removeAll(actor: Actor, ids: readonly string[]): Promise<readonly User[]> {
+    authorize(actor, 'users.manage');
+    const removed = await db.transaction((tx) =>
+      each(ids, async (id) => {
+        const before = await existing(tx, id);
+        await refuseLastAdmin(tx, before);
+        await tx.delete(users).where(eq(users.id, before.id));
+        await audit.record(tx, actor, { action: 'user.deleted', target: targetOf(before) });
+        return before;
+      }),
+    );
+    for (const user of removed) events.emit('user.deleted', { userId: user.id });
+    return removed;
+  }
+
+  const acts: Readonly<Record<UserAct, (actor: Actor, ids: readonly string[]) => Promise<readonly User[]>>> = {
+    disable: (actor, ids) =>
+      alterAll(actor, ids, 'user.disabled', async (user, tx) => {
+        await refuseLastAdmin(tx, user);
+        return { disabledAt: user.disabledAt ?? clock.now() };
+      }),
+    enable: (actor, ids) => alterAll(actor, ids, 'user.enabled', async () => ({ disabledAt: null })),
+    'end-vpn': (actor, ids) => alterAll(actor, ids, 'user.vpn-session-ended', async () => ({ vpnSessionEndedAt: clock.now() })),
+    delete: removeAll,
+  };
+  const toOne = (act: UserAct) => async (actor: Actor, id: string) => only(await acts[act](actor, [id]));
 
   return {
     async create(actor, input) {
@@ -88,7 +125,7 @@ export function createUsers({ db, audit, events, clock }: UsersParts): Users {
       authorize(actor, 'users.manage');
       const given = parse(userChanges, input);
       const passwordHash = given.password ? await hashPassword(given.password) : undefined;
-      return alter(actor, id, 'user.changed', async (user, tx) => {
+      const change: Change = async (user, tx) => {
         if (given.role !== undefined && given.role !== user.role && user.id === actor.userId) throw new InvalidInput({ role: [en.users.ownRole] });
         if (given.role === 'unprivileged') await refuseLastAdmin(tx, user);
         return {
@@ -96,27 +133,14 @@ export function createUsers({ db, audit, events, clock }: UsersParts): Users {
           ...(given.role === undefined ? {} : { role: given.role }),
           ...(passwordHash === undefined ? {} : { passwordHash }),
         };
-      });
+      };
+      return only(await alterAll(actor, [id], 'user.changed', change));
     },
-    disable: (actor, id) =>
-      alter(actor, id, 'user.disabled', async (user, tx) => {
-        await refuseLastAdmin(tx, user);
-        return { disabledAt: user.disabledAt ?? clock.now() };
-      }),
-    enable: (actor, id) => alter(actor, id, 'user.enabled', async () => ({ disabledAt: null })),
-    endVpnSession: (actor, id) => alter(actor, id, 'user.vpn-session-ended', async () => ({ vpnSessionEndedAt: clock.now() })),
-    async remove(actor, id) {
-      authorize(actor, 'users.manage');
-      const user = await db.transaction(async (tx) => {
-        const before = await existing(tx, id);
-        await refuseLastAdmin(tx, before);
-        await tx.delete(users).where(eq(users.id, before.id));
-        await audit.record(tx, actor, { action: 'user.deleted', target: targetOf(before) });
-        return before;
-      });
-      events.emit('user.deleted', { userId: user.id });
-      return user;
-    },
+    disable: toOne('disable'),
+    enable: toOne('enable'),
+    endVpnSession: toOne('end-vpn'),
+    remove: toOne('delete'),
+    toAll: (actor, act, ids) => acts[act](actor, ids),
     async changePassword(actor, input, keepSessionHash) {
       authorize(actor, 'account.own');
       const given = parse(passwordChange, input);
@@ -130,6 +154,12 @@ export function createUsers({ db, audit, events, clock }: UsersParts): Users {
       });
     },
   };
+}
+
+function only(changed: readonly User[]): User {
+  const [user] = changed;
+  if (user === undefined) throw new NotFound(en.users.unknown);
+  return user;
 }
 
 export function targetOf(user: User): { readonly type: 'user'; readonly id: string; readonly name: string } {

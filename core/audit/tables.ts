@@ -22,5 +22,5 @@ export const auditLog = sqliteTable(
     ip: text(),
     hash: text().notNull(),
   },
-  (table) => [index('audit_log_at').on(table.at), index('audit_log_target').on(table.targetId)],
+  (table) => [index('audit_log_at').on(table.at), index('audit_log_target').on(table.targetId), index('audit_log_action').on(table.action)],
 );

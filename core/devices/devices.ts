@@ -3,6 +3,7 @@ import { type Actor, allows, authorize } from '../accounts/permissions.ts';
 import { userById } from '../accounts/store.ts';
 import type { Audit } from '../audit/audit.ts';
 import { violatesUnique } from '../db/constraints.ts';
+import { each } from '../db/each.ts';
 import type { Db, Queries, ReadQueries } from '../db/open.ts';
 import { Forbidden, InvalidInput, NotFound } from '../errors.ts';
 import type { EventBus } from '../events/bus.ts';
@@ -16,7 +17,8 @@ import type { Secrets } from '../system/secrets.ts';
 import { en } from '../text/en.ts';
 import { allocateAddress, isHostOf } from './addresses.ts';
 import { type KeyPair, makeKeyPair, makePresharedKey } from './keys.ts';
-import { ADMIN_FIELDS, type DeviceChanges, deviceChanges, newDevice, OVERRIDES, overrideProblems } from './schema.ts';
+import { createDevicePolicy } from './policy.ts';
+import { deviceChanges, newDevice, overrideProblems } from './schema.ts';
 import { deviceById, type OwnedDevice, otherSubnets, takenAddresses } from './store.ts';
 import { devices } from './tables.ts';
 
@@ -25,6 +27,11 @@ export interface Issued {
   readonly device: OwnedDevice;
   readonly privateKey: string | undefined;
 }
+
+export const DEVICE_ACTS = ['pause', 'resume', 'expire', 'delete'] as const;
+export type DeviceAct = (typeof DEVICE_ACTS)[number];
+
+type Change = (device: OwnedDevice, tx: Queries) => Promise<Partial<typeof devices.$inferInsert>>;
 
 export interface Devices {
   /** The device, if the actor may see it. Throws NotFound. */
@@ -36,6 +43,8 @@ export interface Devices {
   pause(actor: Actor, id: string): Promise<OwnedDevice>;
   resume(actor: Actor, id: string): Promise<OwnedDevice>;
   remove(actor: Actor, id: string): Promise<OwnedDevice>;
+  /** The same to several devices, in one transaction: to all of them or none. `expiresAt` goes with `expire`. */
+  toAll(actor: Actor, act: DeviceAct, ids: readonly string[], expiresAt?: Date | null): Promise<readonly OwnedDevice[]>;
   presharedKeyOf(device: OwnedDevice): ReturnType<typeof makePresharedKey>;
 }
 
@@ -50,27 +59,14 @@ interface DevicesParts {
 }
 
 export function createDevices({ db, audit, events, clock, secrets, settings, sections }: DevicesParts): Devices {
+  const policy = createDevicePolicy({ settings, sections, clock });
+
   async function visible(queries: ReadQueries, actor: Actor, id: string): Promise<OwnedDevice> {
     authorize(actor, 'devices.own');
     const device = await deviceById(queries, id);
     const mayKnow = device !== null && (device.userId === actor.userId || allows(actor, 'devices.manage'));
     if (!mayKnow) throw new NotFound(en.devices.unknown);
     return device;
-  }
-
-  async function refuseWithoutSelfService(actor: Actor): Promise<void> {
-    if (allows(actor, 'devices.manage')) return;
-    const { allowSelfService } = await settings.read(sections.security);
-    if (!allowSelfService) throw new Forbidden(en.devices.selfServiceOff);
-  }
-
-  /** Fields that this actor may not set, by name. */
-  async function refuseForbiddenFields(actor: Actor, given: DeviceChanges): Promise<void> {
-    if (allows(actor, 'devices.manage')) return;
-    const { allowOverrides } = await settings.read(sections.security);
-    const overrides = allowOverrides ? [] : OVERRIDES.flat();
-    const forbidden = [...ADMIN_FIELDS, ...overrides].filter((field) => given[field] !== undefined);
-    if (forbidden.length > 0) throw new InvalidInput(Object.fromEntries(forbidden.map((field) => [field, [en.devices.overridesOff]])));
   }
 
   async function refuseTakenSubnets(tx: Queries, subnets: readonly Cidr[], exceptId: string | null): Promise<void> {
@@ -84,41 +80,79 @@ export function createDevices({ db, audit, events, clock, secrets, settings, sec
     }
   }
 
-  async function alter(actor: Actor, id: string, action: string, change: (device: OwnedDevice, tx: Queries) => Promise<Partial<typeof devices.$inferInsert>>) {
-    await refuseWithoutSelfService(actor);
-    const device = await db.transaction(async (tx) => {
-      const before = await visible(tx, actor, id);
-      const set = await change(before, tx);
-      await tx
-        .update(devices)
-        .set({ ...set, updatedAt: clock.now() })
-        .where(eq(devices.id, before.id))
-        .catch(refuseDuplicates(set.name));
-      const after = await visible(tx, actor, id);
-      await audit.record(tx, actor, { action, target: targetOf(after), changes: describe(before, after) });
-      return after;
-    });
-    events.emit('device.changed', { deviceId: device.id, userId: device.userId });
-    return device;
+  async function alterAll(actor: Actor, ids: readonly string[], action: string, change: Change): Promise<readonly OwnedDevice[]> {
+    await policy.refuseWithoutSelfService(actor);
+    const altered = await db.transaction((tx) => each(ids, (id) => alterOne(tx, actor, id, action, change)));
+    for (const { id, userId } of altered) events.emit('device.changed', { deviceId: id, userId });
+    return altered;
   }
+
+  async function alterOne(tx: Queries, actor: Actor, id: string, action: string, change: Change): Promise<OwnedDevice> {
+    const before = await visible(tx, actor, id);
+    const set = await change(before, tx);
+    await tx
+      .update(devices)
+      .set({ ...set, updatedAt: clock.now() })
+      .where(eq(devices.id, before.id))
+      .catch(refuseDuplicates(set.name));
+    const after = await visible(tx, actor, id);
+    await audit.record(tx, actor, { action, target: targetOf(after), changes: describe(before, after) });
+    return after;
+  }
+
+  const alter = async (actor: Actor, id: string, action: string, change: Change) => only(await alterAll(actor, [id], action, change));
+
+  async function removeAll(actor: Actor, ids: readonly string[]): Promise<readonly OwnedDevice[]> {
+    await policy.refuseWithoutSelfService(actor);
+    const removed = await db.transaction((tx) =>
+      each(ids, async (id) => {
+        const before = await visible(tx, actor, id);
+        await tx.delete(devices).where(eq(devices.id, before.id));
+        await audit.record(tx, actor, { action: 'device.deleted', target: targetOf(before), changes: { owner: before.owner.email } });
+        return before;
+      }),
+    );
+    for (const { id, userId } of removed) events.emit('device.deleted', { deviceId: id, userId });
+    return removed;
+  }
+
+  const acts: Readonly<Record<DeviceAct, (actor: Actor, ids: readonly string[], expiresAt: Date | null) => Promise<readonly OwnedDevice[]>>> = {
+    pause: (actor, ids) =>
+      alterAll(actor, ids, 'device.paused', async (device) => {
+        const disabledBy = allows(actor, 'devices.manage') && device.userId !== actor.userId ? 'admin' : (device.disabledBy ?? 'owner');
+        return { disabledAt: device.disabledAt ?? clock.now(), disabledBy };
+      }),
+    resume: (actor, ids) =>
+      alterAll(actor, ids, 'device.resumed', async (device) => {
+        if (device.disabledBy === 'admin' && !allows(actor, 'devices.manage')) throw new Forbidden(en.devices.pausedByAdmin);
+        return { disabledAt: null, disabledBy: null };
+      }),
+    async expire(actor, ids, expiresAt) {
+      authorize(actor, 'devices.manage');
+      return alterAll(actor, ids, 'device.changed', async () => ({ expiresAt }));
+    },
+    delete: removeAll,
+  };
 
   return {
     get: (actor, id) => visible(db, actor, id),
     async create(actor, input) {
       authorize(actor, 'devices.own');
-      await refuseWithoutSelfService(actor);
+      await policy.refuseWithoutSelfService(actor);
       const { publicKey: givenKey, userId: givenOwner, ...fields } = parse(newDevice, input);
-      await refuseForbiddenFields(actor, fields);
+      await policy.refuseForbiddenFields(actor, fields);
       refuseProblems({ ...fields });
       const ownerId = ownerFor(actor, givenOwner);
       const keys: Partial<KeyPair> & { readonly publicKey: PublicKey } = givenKey ? { publicKey: givenKey } : makeKeyPair();
       const presharedKey = secrets.seal(makePresharedKey());
       const device = await db.transaction(async (tx) => {
         if ((await userById(tx, ownerId)) === null) throw new InvalidInput({ userId: [en.users.unknown] });
+        await policy.refuseTooMany(tx, actor, ownerId);
         await refuseTakenSubnets(tx, fields.allowedSubnets ?? [], null);
         const addresses = await freeAddresses(tx, await settings.read(sections.network, tx));
         const now = clock.now();
-        const values = { ...fields, ...addresses, userId: ownerId, publicKey: keys.publicKey, presharedKey, createdAt: now, updatedAt: now };
+        const { expiresAt = await policy.usualExpiry(tx) } = fields;
+        const values = { ...fields, ...addresses, expiresAt, userId: ownerId, publicKey: keys.publicKey, presharedKey, createdAt: now, updatedAt: now };
         const [row] = await tx.insert(devices).values(values).returning({ id: devices.id }).catch(refuseDuplicates(fields.name));
         const created = await visible(tx, actor, row?.id ?? '');
         await audit.record(tx, actor, { action: 'device.created', target: targetOf(created), changes: { owner: created.owner.email, ...addresses } });
@@ -129,7 +163,7 @@ export function createDevices({ db, audit, events, clock, secrets, settings, sec
     },
     async update(actor, id, input) {
       const given = parse(deviceChanges, input);
-      await refuseForbiddenFields(actor, given);
+      await policy.refuseForbiddenFields(actor, given);
       return alter(actor, id, 'device.changed', async (device, tx) => {
         refuseProblems({ ...device, ...given });
         await refuseTakenSubnets(tx, given.allowedSubnets ?? [], device.id);
@@ -147,27 +181,10 @@ export function createDevices({ db, audit, events, clock, secrets, settings, sec
       }));
       return { device, privateKey: keys.privateKey };
     },
-    pause: (actor, id) =>
-      alter(actor, id, 'device.paused', async (device) => {
-        const disabledBy = allows(actor, 'devices.manage') && device.userId !== actor.userId ? 'admin' : (device.disabledBy ?? 'owner');
-        return { disabledAt: device.disabledAt ?? clock.now(), disabledBy };
-      }),
-    resume: (actor, id) =>
-      alter(actor, id, 'device.resumed', async (device) => {
-        if (device.disabledBy === 'admin' && !allows(actor, 'devices.manage')) throw new Forbidden(en.devices.pausedByAdmin);
-        return { disabledAt: null, disabledBy: null };
-      }),
-    async remove(actor, id) {
-      await refuseWithoutSelfService(actor);
-      const device = await db.transaction(async (tx) => {
-        const before = await visible(tx, actor, id);
-        await tx.delete(devices).where(eq(devices.id, before.id));
-        await audit.record(tx, actor, { action: 'device.deleted', target: targetOf(before), changes: { owner: before.owner.email } });
-        return before;
-      });
-      events.emit('device.deleted', { deviceId: device.id, userId: device.userId });
-      return device;
-    },
+    pause: async (actor, id) => only(await acts.pause(actor, [id], null)),
+    resume: async (actor, id) => only(await acts.resume(actor, [id], null)),
+    remove: async (actor, id) => only(await removeAll(actor, [id])),
+    toAll: (actor, act, ids, expiresAt = null) => acts[act](actor, ids, expiresAt),
     presharedKeyOf: (device) => secrets.open(device.presharedKey) as ReturnType<typeof makePresharedKey>,
   };
 }
@@ -197,6 +214,12 @@ function ownerFor(actor: Actor, given: string | undefined): UserId {
   if (ownerId === null) throw new InvalidInput({ userId: [en.validation.required] });
   if (ownerId !== actor.userId && !allows(actor, 'devices.manage')) throw new Forbidden(en.errors.forbidden);
   return ownerId as UserId;
+}
+
+function only(changed: readonly OwnedDevice[]): OwnedDevice {
+  const [device] = changed;
+  if (device === undefined) throw new NotFound(en.devices.unknown);
+  return device;
 }
 
 function parseKey(given: string): PublicKey {

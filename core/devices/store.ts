@@ -1,9 +1,10 @@
-import { and, asc, count, eq, getTableColumns, gt, isNotNull, like, or, sql } from 'drizzle-orm';
+import { and, asc, count, eq, getTableColumns, gt, inArray, isNotNull, like, or, sql } from 'drizzle-orm';
 import { containing, type ListQuery, sorted } from '../accounts/store.ts';
 import { users } from '../accounts/tables.ts';
 import type { Db, ReadQueries } from '../db/open.ts';
 import { after, type Listed, orderOf, pageOf, type Term } from '../db/paging.ts';
-import type { DeviceId, UserId } from '../net/inputs.ts';
+import type { DeviceId, PublicKey, UserId } from '../net/inputs.ts';
+import { hasStatus, type StatusFilter } from './status-filter.ts';
 import { devices } from './tables.ts';
 
 export type Device = typeof devices.$inferSelect;
@@ -14,6 +15,7 @@ export type OwnedDevice = Device & {
 
 export interface DeviceQuery extends ListQuery {
   readonly userId?: string | undefined;
+  readonly status?: { readonly kind: StatusFilter; readonly vpnSessionDuration: number; readonly now: Date } | undefined;
 }
 
 const OWNER = { email: users.email, disabledAt: users.disabledAt, lastSignedInAt: users.lastSignedInAt, vpnSessionEndedAt: users.vpnSessionEndedAt };
@@ -22,6 +24,9 @@ const SORTS: Readonly<Record<string, Term<OwnedDevice>>> = {
   name: { by: devices.name, of: ({ name }) => name },
   owner: { by: users.email, of: ({ owner }) => owner.email },
   latestHandshake: { by: devices.latestHandshake, of: ({ latestHandshake }) => latestHandshake },
+  rxBytes: { by: devices.rxBytes, of: ({ rxBytes }) => rxBytes },
+  txBytes: { by: devices.txBytes, of: ({ txBytes }) => txBytes },
+  expiresAt: { by: devices.expiresAt, of: ({ expiresAt }) => expiresAt },
   createdAt: { by: devices.createdAt, of: ({ createdAt }) => createdAt },
 };
 export const DEVICE_SORTS = Object.keys(SORTS);
@@ -38,18 +43,32 @@ export async function deviceById(db: ReadQueries, id: string): Promise<OwnedDevi
   return device ?? null;
 }
 
-/** Lists are asked for again and again while nothing changes. */
+export async function devicesByIds(db: ReadQueries, ids: readonly string[]): Promise<readonly OwnedDevice[]> {
+  return owned(db)
+    .where(inArray(devices.id, ids as readonly DeviceId[]))
+    .orderBy(asc(devices.name), asc(devices.id));
+}
+
+export async function devicesByKeys(db: ReadQueries, keys: readonly string[]): Promise<readonly OwnedDevice[]> {
+  return owned(db).where(inArray(devices.publicKey, keys as readonly PublicKey[]));
+}
+
+/** Lists are asked for again and again while nothing changes; one that depends on the time is another each time. */
 export async function listDevices(db: Db, query: DeviceQuery): Promise<Listed<OwnedDevice>> {
+  if (query.status) return findDevices(db, query);
   return db.remembered(`devices ${JSON.stringify(query)}`, () => findDevices(db, query));
 }
 
-async function findDevices(db: ReadQueries, query: DeviceQuery): Promise<Listed<OwnedDevice>> {
+/** A part of the list, which nobody will ask for again. */
+export async function findDevices(db: ReadQueries, query: DeviceQuery): Promise<Listed<OwnedDevice>> {
   const pattern = query.q ? containing(query.q) : undefined;
   const matches =
     pattern === undefined
       ? undefined
       : or(like(devices.name, pattern), like(users.email, pattern), like(devices.ipv4, pattern), like(devices.ipv6, pattern), like(devices.publicKey, pattern));
-  const where = and(matches, query.userId ? eq(devices.userId, query.userId as UserId) : undefined);
+  const { userId, status } = query;
+  const hasThis = status ? hasStatus(status.kind, status.vpnSessionDuration, status.now) : undefined;
+  const where = and(matches, userId ? eq(devices.userId, userId as UserId) : undefined, hasThis);
   const order = [sorted(SORTS, query.sort, 'name'), ID];
   const found = await owned(db)
     .where(and(where, after(order, query.cursor)))
@@ -57,7 +76,7 @@ async function findDevices(db: ReadQueries, query: DeviceQuery): Promise<Listed<
     .limit(query.limit + 1)
     .offset(query.offset ?? 0);
   const counting = db.select({ total: count() }).from(devices).$dynamic();
-  const [row] = await (matches ? counting.innerJoin(users, eq(devices.userId, users.id)) : counting).where(where);
+  const [row] = await (matches || hasThis ? counting.innerJoin(users, eq(devices.userId, users.id)) : counting).where(where);
   return { ...pageOf(order, found, query.limit), total: row?.total ?? 0 };
 }
 

@@ -55,8 +55,8 @@ function readField({ kind, isNullable }: FieldKind, form: URLSearchParams, field
   if (kind === 'flag') return text !== null && text !== 'false' && text !== '';
   if (kind === 'list') return form.getAll(field).flatMap((value) => value.split(/[\s,]+/).filter((item) => item !== ''));
   if (isNullable && (text === null || text.trim() === '')) return null;
-  // A choice that was not offered is left as it is.
+  // A choice or number that was not offered is left as it is.
   if (kind === 'choice') return text ?? undefined;
-  if (kind === 'number') return text === null || text.trim() === '' ? Number.NaN : Number(text);
+  if (kind === 'number') return text === null ? undefined : text.trim() === '' ? Number.NaN : Number(text);
   return text ?? '';
 }

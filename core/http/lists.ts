@@ -10,6 +10,38 @@ export interface ListState extends ListQuery {
   readonly offset: number;
 }
 
+/** A filter beside the search: one of several values, or with no choices a text or a day. */
+export interface Filter {
+  readonly name: string;
+  readonly label: string;
+  readonly kind: 'choice' | 'text' | 'day';
+  readonly choices: readonly { readonly value: string; readonly label: string }[];
+  readonly value: string;
+}
+
+/** The filter as the address sets it; what is not offered counts as not set. */
+export function choiceFilter(query: URLSearchParams, name: string, label: string, labels: Readonly<Record<string, string>>): Filter {
+  const asked = query.get(name) ?? '';
+  const choices = Object.entries(labels).map(([value, text]) => ({ value, label: text }));
+  return { name, label, kind: 'choice', choices, value: asked in labels ? asked : '' };
+}
+
+export function textFilter(query: URLSearchParams, name: string, label: string): Filter {
+  return { name, label, kind: 'text', choices: [], value: (query.get(name) ?? '').trim().slice(0, 200) };
+}
+
+/** A day such as `2026-06-01`. */
+export function dayFilter(query: URLSearchParams, name: string, label: string): Filter {
+  const asked = query.get(name) ?? '';
+  const isDay = /^\d{4}-\d\d-\d\d$/.test(asked) && !Number.isNaN(Date.parse(asked));
+  return { name, label, kind: 'day', choices: [], value: isDay ? asked : '' };
+}
+
+/** What is set, by name. */
+export function setFilters(filters: readonly Filter[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(filters.filter(({ value }) => value !== '').map(({ name, value }) => [name, value]));
+}
+
 export interface Pager {
   readonly first: number;
   readonly last: number;
@@ -51,7 +83,8 @@ export function sortLinks(path: string, query: URLSearchParams, state: ListState
   );
 }
 
-function withQuery(path: string, query: URLSearchParams, changes: Readonly<Record<string, string>>): string {
+/** The path with what the address says and these changes; the export of a list is the list with another path. */
+export function withQuery(path: string, query: URLSearchParams, changes: Readonly<Record<string, string>> = {}): string {
   const next = new URLSearchParams(query);
   for (const [name, value] of Object.entries(changes)) next.set(name, value);
   return `${path}?${next}`;

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Actor, Permission } from '../accounts/permissions.ts';
-import type { SessionData } from '../accounts/session-data.ts';
 import type { Upload } from './upload.ts';
+import type { Flash, SessionData } from '../accounts/session-data.ts';
 
 /** A request as a page or API operation sees it. */
 export interface PageRequest {
@@ -30,8 +30,8 @@ export interface RequestSession {
   /** Gives the browser a new id with this data (OWASP: a new id at each change of privilege). */
   begin(data: SessionData): Promise<void>;
   end(): void;
-  /** A message for the next page. */
-  flash(kind: 'success' | 'warning' | 'danger', message: string): void;
+  /** A message for the next page, with a button to undo where that is possible. */
+  flash(kind: Flash['kind'], message: string, undo?: Flash['undo']): void;
   /** Keeps something on the server for this browser alone: a state, a challenge. */
   hold(kind: string, data: unknown, forMs: number): Promise<void>;
   /** What was held, once; null when there is nothing, or it is too old. */

@@ -56,8 +56,8 @@ export function requestSession(ctx: Context, flows: Flows): RequestSession {
     end() {
       ctx['session'] = null;
     },
-    flash(kind, message) {
-      Object.assign(session() ?? {}, { flash: { kind, message } });
+    flash(kind, message, undo) {
+      Object.assign(session() ?? {}, { flash: { kind, message, ...(undo ? { undo } : {}) } });
     },
     async hold(kind, data, forMs) {
       const ticket = await flows.hold(kind, data, forMs);

@@ -13,6 +13,8 @@ export interface Shell {
   readonly actor: Actor;
   readonly isAdmin: boolean;
   readonly path: string;
+  /** The path with its query, to come back to. */
+  readonly url: string;
   readonly ownNav: readonly ShownNavItem[];
   readonly adminNav: readonly ShownNavItem[];
   readonly settingsNav: readonly ShownNavItem[];
@@ -37,6 +39,7 @@ interface ShellParts {
   readonly brand: Brand;
   readonly actor: Actor;
   readonly path: string;
+  readonly url: string;
   readonly nav: readonly NavItem[];
   readonly flash: SessionData['flash'] | undefined;
   readonly network: NetworkStatus;

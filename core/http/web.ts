@@ -14,7 +14,7 @@ import type { Log } from '../system/log.ts';
 import type { Paths } from '../system/paths.ts';
 import { loadAssets } from './assets.ts';
 import { mountRoutes } from './mount.ts';
-import type { NavItem, Route } from './route.ts';
+import { localPath, type NavItem, type Route } from './route.ts';
 import { createHttp } from './server.ts';
 import { createShell, type Shell } from './shell.ts';
 import { loadTemplates } from './templates.ts';
@@ -67,6 +67,7 @@ export async function createWeb(parts: WebParts): Promise<Web> {
       brand: await parts.brand(),
       actor: ctx.state['actor'] ?? nobody(ctx.ip),
       path: ctx.path,
+      url: localPath(ctx.url),
       nav: parts.nav(),
       flash: takeFlash(ctx),
       network: network.status(),

@@ -64,6 +64,16 @@ function notificationOperations({ notifications }: BoxOperationParts): readonly 
   ];
 }
 
+const moment = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
+const auditQuery = z.strictObject({
+  ...paging,
+  actor: z.string().max(254).optional(),
+  action: z.string().max(100).optional(),
+  via: auditAnswer.shape.via.optional(),
+  since: moment.optional(),
+  before: moment.optional(),
+});
+
 function insightOperations({ db, dataDirectory, network }: BoxOperationParts): readonly Operation[] {
   return [
     {
@@ -73,11 +83,11 @@ function insightOperations({ db, dataDirectory, network }: BoxOperationParts): r
       path: '/audit',
       permission: 'audit.read',
       summary: 'List what was done, the newest first',
-      query: z.strictObject(paging),
+      query: auditQuery,
       answer: auditAnswer,
       isList: true,
       async handle({ query }) {
-        const { items, total, next } = await listAudit(db, query as unknown as z.output<z.ZodObject<typeof paging>>);
+        const { items, total, next } = await listAudit(db, query as unknown as z.output<typeof auditQuery>);
         return { body: items satisfies readonly AuditRow[], total, next };
       },
     },

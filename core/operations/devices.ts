@@ -6,6 +6,7 @@ import { statusOf } from '../devices/describe.ts';
 import type { Devices } from '../devices/devices.ts';
 import { qrCode, qrPicture } from '../devices/qr.ts';
 import { deviceChanges, newDevice } from '../devices/schema.ts';
+import { STATUS_FILTERS } from '../devices/status-filter.ts';
 import { DEVICE_SORTS, listDevices, type OwnedDevice } from '../devices/store.ts';
 import type { PublicKey } from '../net/inputs.ts';
 import { parse, publicKey } from '../parse.ts';
@@ -25,7 +26,7 @@ interface DeviceOperationParts {
   readonly serverPublicKey: () => Promise<PublicKey>;
 }
 
-const list = z.strictObject({ ...paging, sort: sortBy(DEVICE_SORTS), userId: z.uuid().optional() });
+const list = z.strictObject({ ...paging, sort: sortBy(DEVICE_SORTS), userId: z.uuid().optional(), status: z.enum(STATUS_FILTERS).optional() });
 const shared = { tag: 'Devices', permission: 'devices.own' } as const;
 
 export function deviceOperations({ db, devices, settings, sections, clock, serverPublicKey }: DeviceOperationParts): readonly Operation[] {
@@ -68,9 +69,10 @@ export function deviceOperations({ db, devices, settings, sections, clock, serve
       async handle({ actor, query }) {
         const asked = query as unknown as z.output<typeof list>;
         const userId = allows(actor, 'devices.manage') ? asked.userId : (actor.userId ?? '');
-        const { items, total, next } = await listDevices(db, { ...asked, userId });
         const { vpnSessionDuration } = await settings.read(sections.security);
         const now = clock.now();
+        const status = asked.status && { kind: asked.status, vpnSessionDuration, now };
+        const { items, total, next } = await listDevices(db, { ...asked, userId, status });
         return { body: items.map((device) => showDevice(device, vpnSessionDuration, now)), total, next };
       },
     },

@@ -3,6 +3,7 @@ import { schemaWithoutSecrets, withoutSecrets } from '../settings/secret-fields.
 import type { Section } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
 import { type BoxOperationParts, boxOperations } from './box.ts';
+import { bulkOperations } from './bulk.ts';
 import { deviceOperations } from './devices.ts';
 import { signInOperations } from './sign-in.ts';
 import { userOperations } from './users.ts';
@@ -21,7 +22,14 @@ interface ConfigurationParts {
 
 /** What core contributes to the API as it is now: the service functions that its pages call. */
 export function coreOperations(parts: OperationParts): readonly Operation[] {
-  return [...userOperations(parts), ...signInOperations(parts), ...deviceOperations(parts), ...configurationOperations(parts), ...boxOperations(parts)];
+  return [
+    ...userOperations(parts),
+    ...signInOperations(parts),
+    ...deviceOperations(parts),
+    ...configurationOperations(parts),
+    ...boxOperations(parts),
+    ...bulkOperations(parts),
+  ];
 }
 
 function configurationOperations({ settings, shownSections }: ConfigurationParts): readonly Operation[] {

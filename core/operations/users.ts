@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Actor } from '../accounts/permissions.ts';
 import { profile, saveProfile } from '../accounts/profile.ts';
-import { type ListQuery, listUsers, USER_SORTS, type User, userById } from '../accounts/store.ts';
+import { listUsers, USER_SORTS, type User, type UserQuery, userById } from '../accounts/store.ts';
 import { newUser, passwordChange, type Users, userChanges } from '../accounts/users.ts';
 import type { Db } from '../db/open.ts';
 import { NotFound } from '../errors.ts';
@@ -43,10 +43,15 @@ export function userOperations({ db, users, clock }: UserOperationParts): readon
       method: 'GET',
       path: '/users',
       summary: 'List users',
-      query: z.strictObject({ ...paging, sort: sortBy(USER_SORTS) }),
+      query: z.strictObject({
+        ...paging,
+        sort: sortBy(USER_SORTS),
+        role: newUser.shape.role.unwrap().optional(),
+        status: z.enum(['enabled', 'disabled']).optional(),
+      }),
       isList: true,
       async handle({ query }) {
-        const { items, total, next } = await listUsers(db, query as unknown as ListQuery);
+        const { items, total, next } = await listUsers(db, query as unknown as UserQuery);
         return { body: items.map(({ deviceCount: _count, ...user }) => showUser(user)), total, next };
       },
     },

@@ -1,9 +1,9 @@
-import { Readable } from 'node:stream';
 import type { Audit } from '../audit/audit.ts';
-import { type AuditRow, listAudit } from '../audit/store.ts';
+import { type AuditQuery, type AuditRow, auditActions, listAudit } from '../audit/store.ts';
 import type { Db } from '../db/open.ts';
-import { pagerFor, readList } from '../http/lists.ts';
-import { type Route, raw, view } from '../http/route.ts';
+import { type CsvColumns, csv } from '../http/csv.ts';
+import { choiceFilter, dayFilter, pagerFor, readList, setFilters, textFilter, withQuery } from '../http/lists.ts';
+import { type Route, view } from '../http/route.ts';
 import { en } from '../text/en.ts';
 
 interface AuditPageParts {
@@ -11,20 +11,25 @@ interface AuditPageParts {
   readonly audit: Audit;
 }
 
+const text = en.audit;
 const ROOT = '/admin/audit';
-const EXPORT_BATCH = 1_000;
-const COLUMNS = ['seq', 'at', 'actor', 'via', 'action', 'targetType', 'target', 'ip', 'changes', 'hash'] as const;
+const DAY_MS = 86_400_000;
 
+const CSV: CsvColumns<AuditRow> = {
+  seq: ({ seq }) => seq,
+  at: ({ at }) => at,
+  actor: ({ actor }) => actor,
+  via: ({ via }) => via,
+  action: ({ action }) => action,
+  targetType: ({ targetType }) => targetType,
+  target: ({ target }) => target,
+  ip: ({ ip }) => ip,
+  changes: ({ changes }) => changes,
+  hash: ({ hash }) => hash,
+};
+
+/** Who did what: searched, filtered and exported, with the verdict on the chain of hashes. */
 export function auditPages({ db, audit }: AuditPageParts): readonly Route[] {
-  async function* rowsAsCsv(q: string): AsyncGenerator<string> {
-    yield `${COLUMNS.join(',')}\r\n`;
-    for (let offset = 0; ; offset += EXPORT_BATCH) {
-      const { items } = await listAudit(db, { q, limit: EXPORT_BATCH, offset });
-      yield items.map(asCsv).join('');
-      if (items.length < EXPORT_BATCH) return;
-    }
-  }
-
   return [
     {
       method: 'GET',
@@ -32,15 +37,20 @@ export function auditPages({ db, audit }: AuditPageParts): readonly Route[] {
       permission: 'audit.read',
       async handle({ query }) {
         const state = readList(query, [], '');
-        const { items, total } = await listAudit(db, state);
+        const filters = readFilters(query, await auditActions(db));
+        const { items, total } = await listAudit(db, { ...state, ...asQuery(query) });
         const broken = await audit.firstBroken(db);
-        const verdict = broken === null ? en.audit.intact : en.audit.broken(broken);
+        const verdict = broken === null ? text.intact : text.broken(broken);
         return view('core/audit', {
-          title: en.audit.title,
+          title: text.title,
+          root: ROOT,
           rows: items,
           state,
+          filters,
+          isFiltered: state.q !== '' || Object.keys(setFilters(filters)).length > 0,
           isIntact: broken === null,
           verdict,
+          exportPath: withQuery(`${ROOT}.csv`, query),
           pager: pagerFor(ROOT, query, state, total),
         });
       },
@@ -49,17 +59,31 @@ export function auditPages({ db, audit }: AuditPageParts): readonly Route[] {
       method: 'GET',
       path: `${ROOT}.csv`,
       permission: 'audit.read',
-      handle: ({ query }) => raw('text/csv; charset=utf-8', Readable.from(rowsAsCsv(query.get('q') ?? ''))),
+      handle: ({ query }) => csv('audit.csv', CSV, (page) => listAudit(db, { ...asQuery(query), ...page })),
     },
   ];
 }
 
-/** RFC 4180; a leading quote keeps spreadsheets from taking text for a formula. */
-function asCsv(row: AuditRow): string {
-  const cells = COLUMNS.map((column) => {
-    const value = row[column];
-    const text = value instanceof Date ? value.toISOString() : typeof value === 'object' ? JSON.stringify(value ?? '') : String(value);
-    return `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
-  });
-  return `${cells.join(',')}\r\n`;
+function readFilters(query: URLSearchParams, actions: readonly string[]) {
+  return [
+    textFilter(query, 'actor', text.actor),
+    choiceFilter(query, 'action', text.action, Object.fromEntries(actions.map((action) => [action, action]))),
+    choiceFilter(query, 'via', text.via, text.vias),
+    dayFilter(query, 'from', text.from),
+    dayFilter(query, 'to', text.to),
+  ];
+}
+
+/** Days count from midnight to midnight, UTC. */
+function asQuery(query: URLSearchParams): Omit<AuditQuery, 'limit'> {
+  const { q } = readList(query, [], '');
+  const { actor, via, from, to } = setFilters(readFilters(query, []));
+  return {
+    q,
+    actor,
+    action: query.get('action') || undefined,
+    via: via as AuditRow['via'] | undefined,
+    since: from ? new Date(from) : undefined,
+    before: to ? new Date(Date.parse(to) + DAY_MS) : undefined,
+  };
 }

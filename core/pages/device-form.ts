@@ -6,7 +6,7 @@ import { en } from '../text/en.ts';
 
 interface DeviceFormOptions {
   readonly defaults: Readonly<Record<string, string>>;
-  readonly mayOverride: boolean;
+  readonly mayOverride: (name: (typeof OVERRIDES)[number][1]) => boolean;
   readonly mayManage: boolean;
 }
 
@@ -29,7 +29,7 @@ export function deviceForm({ defaults, mayOverride, mayManage }: DeviceFormOptio
     field(state, 'name', text.name, { help: text.nameHelp, isRequired: true }),
     field(state, 'description', text.description, { kind: 'prose', help: en.common.optional }),
   ];
-  const overrides = OVERRIDES.map(([flag, name]) => ({
+  const overrides = OVERRIDES.filter(([, name]) => mayOverride(name)).map(([flag, name]) => ({
     flag,
     isDefault: state.values[flag] !== false,
     defaultText: defaults[name] ?? '',
@@ -40,7 +40,7 @@ export function deviceForm({ defaults, mayOverride, mayManage }: DeviceFormOptio
     field(state, 'expiresAt', text.expiresAt, { kind: 'moment', help: text.expiresHelp }),
   ];
   const publicKey = field(state, 'publicKey', text.publicKey, { help: text.keyHelp });
-  const shown = { overrides: mayOverride ? overrides : [], admin: mayManage ? admin : [] };
+  const shown = { overrides, admin: mayManage ? admin : [] };
   const advanced = [...shown.overrides.map((override) => override.field), ...shown.admin, publicKey];
   return {
     ...shown,
@@ -54,7 +54,8 @@ export function deviceForm({ defaults, mayOverride, mayManage }: DeviceFormOptio
 
 /** What a submitted form says: an override's value counts only while its default is off. */
 export function readDeviceForm(schema: z.ZodObject, form: URLSearchParams, mayManage: boolean): Record<string, unknown> {
-  const overrides = form.has('overrides') ? OVERRIDES.flatMap(([flag, name]) => (form.has(flag) ? [flag] : [flag, name])) : [];
+  const offered = form.getAll('overrides');
+  const overrides = OVERRIDES.filter(([, name]) => offered.includes(name)).flatMap(([flag, name]) => (form.has(flag) ? [flag] : [flag, name]));
   const admin = mayManage && form.has('expiresAt') ? ADMIN_FIELDS : [];
   const optional = ['publicKey', 'userId'].filter((name) => form.get(name));
   return readForm(schema, form, ['name', 'description', ...overrides, ...admin, ...optional]);

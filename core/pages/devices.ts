@@ -1,19 +1,21 @@
 import { type Actor, allows } from '../accounts/permissions.ts';
+import { userById } from '../accounts/store.ts';
 import type { Db } from '../db/open.ts';
 import { clientConfig, configFileName, effective, PRIVATE_KEY_SLOT } from '../devices/client-config.ts';
 import { defaultsAsText, statusOf } from '../devices/describe.ts';
 import type { Devices, Issued } from '../devices/devices.ts';
+import { allowedOverrides, createDevicePolicy } from '../devices/policy.ts';
 import { qrCode } from '../devices/qr.ts';
 import { deviceChanges, newDevice } from '../devices/schema.ts';
-import { DEVICE_SORTS, listDevices, type OwnedDevice } from '../devices/store.ts';
+import type { OwnedDevice } from '../devices/store.ts';
 import { orShowAgain } from '../http/forms.ts';
-import { pagerFor, readList, sortLinks } from '../http/lists.ts';
 import { download, type PageRequest, type Reply, type Route, redirect, view } from '../http/route.ts';
 import type { CoreSections } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Clock } from '../system/clock.ts';
 import { en } from '../text/en.ts';
 import { deviceForm, readDeviceForm } from './device-form.ts';
+import { deviceListPages } from './device-list.ts';
 
 export interface DevicePageParts {
   readonly db: Db;
@@ -29,35 +31,21 @@ const text = en.devices;
 /** Everybody's own devices, and for administrators anybody's. */
 export function devicePages(parts: DevicePageParts): readonly Route[] {
   const { db, devices, settings, sections, clock, serverPublicKey } = parts;
-
-  async function list({ query }: PageRequest, path: string, userId: string | undefined): Promise<Reply> {
-    const state = readList(query, DEVICE_SORTS, 'name');
-    const { items, total } = await listDevices(db, { ...state, userId });
-    const { vpnSessionDuration } = await settings.read(sections.security);
-    const rows = items.map((device) => ({ device, status: statusOf(device, vpnSessionDuration, clock.now()) }));
-    return view('core/devices/list', {
-      title: path === '/devices' ? text.title : text.allTitle,
-      isEverybodys: path !== '/devices',
-      path,
-      rows,
-      state,
-      filteredBy: userId !== undefined && path !== '/devices' ? (items[0]?.owner.email ?? userId) : null,
-      sorts: sortLinks(path, query, state, DEVICE_SORTS),
-      pager: pagerFor(path, query, state, total),
-    });
-  }
+  const policy = createDevicePolicy({ settings, sections, clock });
 
   async function newForm(request: PageRequest, state = { values: {}, errors: {} } as Parameters<typeof deviceForm>[1]): Promise<Reply> {
-    const owner = request.query.get('user') ?? request.form.get('userId') ?? '';
-    const values = { userId: owner, ...state.values };
-    return view('core/devices/new', { title: text.create, ...(await formModel(request.actor, { ...state, values })) });
+    const userId = request.query.get('user') ?? request.form.get('userId') ?? '';
+    const owner = userId === '' || userId === request.actor.userId ? null : await userById(db, userId);
+    const values = { userId, expiresAt: await policy.usualExpiry(), ...state.values };
+    const back = owner === null ? '/devices' : `/admin/users/${owner.id}`;
+    return view('core/devices/new', { title: text.create, owner, back, ...(await formModel(request.actor, { ...state, values })) });
   }
 
   async function formModel(actor: Actor, state: Parameters<typeof deviceForm>[1]) {
     const defaults = defaultsAsText(await settings.read(sections.client));
-    const { allowOverrides } = await settings.read(sections.security);
     const mayManage = allows(actor, 'devices.manage');
-    return deviceForm({ defaults, mayOverride: mayManage || allowOverrides, mayManage }, state);
+    const allowed = allowedOverrides(await settings.read(sections.security));
+    return deviceForm({ defaults, mayOverride: (name) => mayManage || allowed.includes(name), mayManage }, state);
   }
 
   async function issued({ device, privateKey }: Issued, title: string, lead: string, isBrowserKey: boolean): Promise<Reply> {
@@ -77,13 +65,21 @@ export function devicePages(parts: DevicePageParts): readonly Route[] {
     );
   }
 
-  async function details({ actor, params }: PageRequest): Promise<Reply> {
+  async function details({ actor, params, ip }: PageRequest): Promise<Reply> {
     const device = await devices.get(actor, params['id'] ?? '');
     const { vpnSessionDuration, allowSelfService } = await settings.read(sections.security);
     const status = statusOf(device, vpnSessionDuration, clock.now());
     const values = defaultsAsText(effective(device, await settings.read(sections.client)));
     const mayEdit = allowSelfService || allows(actor, 'devices.manage');
-    return view('core/devices/show', { title: device.name, device, status, values, isOwn: device.userId === actor.userId, mayEdit });
+    return view('core/devices/show', {
+      title: device.name,
+      device,
+      status,
+      values,
+      isOwn: device.userId === actor.userId,
+      mayEdit,
+      isInUse: [device.ipv4, device.ipv6].includes(ip),
+    });
   }
 
   async function editForm(actor: Actor, device: OwnedDevice, state: Parameters<typeof deviceForm>[1]): Promise<Reply> {
@@ -122,13 +118,7 @@ export function devicePages(parts: DevicePageParts): readonly Route[] {
   ];
 
   return [
-    { method: 'GET', path: '/devices', permission: 'devices.own', handle: (request) => list(request, '/devices', request.actor.userId ?? '') },
-    {
-      method: 'GET',
-      path: '/admin/devices',
-      permission: 'devices.manage',
-      handle: (request) => list(request, '/admin/devices', request.query.get('user') ?? undefined),
-    },
+    ...deviceListPages(parts),
     { method: 'GET', path: '/devices/new', permission: 'devices.own', handle: (request) => newForm(request) },
     {
       method: 'POST',
@@ -187,7 +177,7 @@ export function devicePages(parts: DevicePageParts): readonly Route[] {
     }),
     ...asked('pause', text.pauseAsk, text.pause, async ({ actor, session }, device) => {
       await devices.pause(actor, device.id);
-      session.flash('success', text.paused(device.name));
+      session.flash('success', text.paused(device.name), { action: `/devices/${device.id}/resume`, fields: [] });
       return redirect(`/devices/${device.id}`);
     }),
     ...asked('delete', text.deleteAsk, en.common.delete, async ({ actor, session }, device) => {

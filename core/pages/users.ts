@@ -1,20 +1,22 @@
-import { listUsers, USER_SORTS, type User, userById } from '../accounts/store.ts';
+import type { Belongings } from '../accounts/belongings.ts';
+import { type User, userById, usersByIds } from '../accounts/store.ts';
 import { newUser, type Users, userChanges } from '../accounts/users.ts';
 import type { Db } from '../db/open.ts';
 import { countDevices } from '../devices/store.ts';
 import { NotFound } from '../errors.ts';
 import { type FormState, field, otherErrors } from '../http/fields.ts';
 import { orShowAgain, readForm } from '../http/forms.ts';
-import { pagerFor, readList, sortLinks } from '../http/lists.ts';
 import { type PageRequest, type Reply, type Route, redirect, view } from '../http/route.ts';
 import type { Panel } from '../plugin/contract.ts';
 import { en } from '../text/en.ts';
 import { type SignInCardParts, signInCards } from './sign-in-cards.ts';
+import { userListPages } from './user-list.ts';
 
 interface UserPageParts extends SignInCardParts {
   readonly db: Db;
   readonly users: Users;
   readonly userPanels: () => readonly Panel<User>[];
+  readonly belongings: () => readonly Belongings[];
 }
 
 const text = en.users;
@@ -23,6 +25,13 @@ const ROOT = '/admin/users';
 
 export function userPages(parts: UserPageParts): readonly Route[] {
   const { db, users, factors, identities, sessions } = parts;
+
+  /** `3 devices, 2 rules and 1 API token`: what plugins keep for them is named by the plugins. */
+  async function belongingsOf(userIds: readonly string[]): Promise<string> {
+    const devices = (await usersByIds(db, userIds)).reduce((sum, { deviceCount }) => sum + deviceCount, 0);
+    const others = await Promise.all(parts.belongings().map(async ({ count, name }) => name(await count(userIds))));
+    return en.common.list([text.deviceCount(devices), ...others]);
+  }
 
   async function existing({ params }: PageRequest): Promise<User> {
     const user = await userById(db, params['id'] ?? '');
@@ -74,22 +83,7 @@ export function userPages(parts: UserPageParts): readonly Route[] {
   };
 
   return [
-    {
-      method: 'GET',
-      path: ROOT,
-      permission: 'users.manage',
-      async handle({ query }) {
-        const state = readList(query, USER_SORTS, 'email');
-        const { items, total } = await listUsers(db, state);
-        return view('core/users/list', {
-          title: text.title,
-          users: items,
-          state,
-          sorts: sortLinks(ROOT, query, state, USER_SORTS),
-          pager: pagerFor(ROOT, query, state, total),
-        });
-      },
-    },
+    ...userListPages({ ...parts, belongingsOf }),
     { method: 'GET', path: `${ROOT}/new`, permission: 'users.manage', handle: () => newForm({ values: { role: 'unprivileged' }, errors: {} }) },
     {
       method: 'POST',
@@ -141,7 +135,7 @@ export function userPages(parts: UserPageParts): readonly Route[] {
     ...asked(
       'delete',
       en.common.delete,
-      ({ email }, devices) => text.deleteAsk(email, devices),
+      async ({ id, email }) => text.deleteAsk(email, await belongingsOf([id])),
       async ({ actor, session }, user) => {
         await users.remove(actor, user.id);
         session.flash('success', text.deleted(user.email));

@@ -1,4 +1,5 @@
 // `#core`: all that a plugin may use of core. The one barrel there is.
+export { type Belongings, belongingsSlot } from '../accounts/belongings.ts';
 export type { IdentityPolicy, ProvenIdentity } from '../accounts/identities.ts';
 export { type Actor, allows, authorize, type Permission, systemActor } from '../accounts/permissions.ts';
 export type { PendingSignIn, SessionData } from '../accounts/session-data.ts';
@@ -7,17 +8,20 @@ export { containing, type User, userByEmail, userById } from '../accounts/store.
 export { users } from '../accounts/tables.ts';
 export { resourceCommand } from '../commands/resource.ts';
 export * from '../db/columns.ts';
+export { each } from '../db/each.ts';
 export type { Db, Queries, ReadQueries } from '../db/open.ts';
 export { after, type Listed, orderOf, type Page, pageOf, type Term } from '../db/paging.ts';
 export { devices } from '../devices/tables.ts';
 export { Conflict, Forbidden, InvalidInput, messageOf, NotFound, PreconditionFailed, TooManyRequests, Unauthenticated, Unavailable } from '../errors.ts';
 export type { EventName, Events } from '../events/bus.ts';
 export type { CertificateFacts, Certificates, KeyAndCertificate } from '../http/certificates.ts';
+export { type CsvColumns, csv } from '../http/csv.ts';
 export { field, otherErrors } from '../http/fields.ts';
 export { orShowAgain, readForm } from '../http/forms.ts';
-export { pagerFor, readList, sortLinks } from '../http/lists.ts';
+export { choiceFilter, pagerFor, readList, setFilters, sortLinks, withQuery } from '../http/lists.ts';
 export { download, json, leaveFor, localPath, type NavItem, type PageRequest, type Reply, type Route, raw, redirect, view } from '../http/route.ts';
 export { bytesOf, type Upload } from '../http/upload.ts';
+export { type SelectionAct, selectionPages } from '../http/selection.ts';
 export { addressOf, isIpv6, numberOf, parseAddress, parseCidr, prefixOf } from '../net/cidr.ts';
 export type { Cidr, FragmentKey, Fragments, NftRule, UserId } from '../net/inputs.ts';
 export type { Topology } from '../net/topology.ts';

@@ -28,6 +28,7 @@ export function defineSection<Schema extends z.ZodObject>(id: string, text: Sect
 
 export type CoreSections = ReturnType<typeof coreSections>;
 export type ClientDefaults = z.output<CoreSections['client']['schema']>;
+export type SecuritySettings = z.output<CoreSections['security']['schema']>;
 export type NetworkSettings = z.output<CoreSections['network']['schema']>;
 
 const EVERYTHING = ['0.0.0.0/0', '::/0'] as Cidr[];
@@ -39,7 +40,14 @@ export const securitySection = defineSection(
   z.strictObject({
     vpnSessionDuration: within(0, LONGEST_SESSION_SECONDS).default(0),
     allowSelfService: z.boolean().default(true),
+    maxDevicesPerUser: within(0, 1_000).default(10),
+    deviceExpiryDays: within(0, 3_650).default(0),
     allowOverrides: z.boolean().default(true),
+    allowEndpoint: z.boolean().default(true),
+    allowDns: z.boolean().default(true),
+    allowAllowedIps: z.boolean().default(true),
+    allowMtu: z.boolean().default(true),
+    allowPersistentKeepalive: z.boolean().default(true),
     localSignIn: z.boolean().default(true),
     secondFactor: z.enum(['optional', 'admins', 'everyone']).default('optional'),
   }),

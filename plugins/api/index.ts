@@ -1,4 +1,4 @@
-import { accountPanelSlot, type Bearer, bearerSlot, fill, type Host, operationSlot, type Plugin } from '#core';
+import { accountPanelSlot, type Bearer, bearerSlot, belongingsSlot, fill, type Host, operationSlot, type Plugin } from '#core';
 import { tokenCommand } from './commands.ts';
 import { docsPages } from './docs.ts';
 import { createChanges } from './events.ts';
@@ -36,7 +36,11 @@ export const api: Plugin = {
       },
       api: [...tokenOperations(tokens), changes.operation],
       jobs: [{ id: 'old-requests', everyMs: HOUR_MS, deadlineMs: 60_000, run: idempotency.removeOld }],
-      fills: [fill(bearerSlot, authenticate), fill(accountPanelSlot, tokenPanel(tokens))],
+      fills: [
+        fill(bearerSlot, authenticate),
+        fill(accountPanelSlot, tokenPanel(tokens)),
+        fill(belongingsSlot, { count: tokens.countOf, name: text.tokens.count }),
+      ],
       stop: async () => changes.stop(),
     };
   },

@@ -48,6 +48,7 @@ export const text = {
     contents: 'Contents',
   },
   tokens: {
+    count: (count: number) => (count === 1 ? '1 API token' : `${count} API tokens`),
     title: 'API tokens',
     lead: 'A token does what you may do, through /api/v0. It is shown once.',
     name: 'Name',

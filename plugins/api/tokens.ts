@@ -1,4 +1,4 @@
-import { and, count, desc, eq } from 'drizzle-orm';
+import { and, count, desc, eq, inArray } from 'drizzle-orm';
 import { z } from 'zod';
 import { type Actor, authorize, Conflict, type Host, hashToken, line, NotFound, parse, randomToken, type UserId, userById, within } from '#core';
 import { apiTokens } from './tables.ts';
@@ -19,6 +19,7 @@ export interface Tokens {
   authenticate(token: string, ip: string): Promise<Actor | null>;
   /** Until when somebody whom `authenticate` has answered may go on; null when their token or role is gone. */
   aliveUntil(actor: Actor): Promise<Date | null>;
+  countOf(userIds: readonly string[]): Promise<number>;
 }
 
 export const newToken = z.strictObject({ name: line(1, 255), days: within(1, 365).default(30) });
@@ -115,6 +116,13 @@ export function createTokens({ db, clock, audit, onRevoked }: TokensParts): Toke
     async aliveUntil(actor) {
       const found = await living(bearers.get(actor) ?? '');
       return found !== null && found.user.role === actor.role ? found.row.expiresAt : null;
+    },
+    async countOf(userIds) {
+      const [row] = await db
+        .select({ total: count() })
+        .from(apiTokens)
+        .where(inArray(apiTokens.userId, userIds as readonly UserId[]));
+      return row?.total ?? 0;
     },
   };
 

@@ -1,4 +1,4 @@
-import type { Host, Plugin } from '#core';
+import { belongingsSlot, fill, type Host, type Plugin, userPanelSlot } from '#core';
 import { assertionPages } from './assertion-pages.ts';
 import { createAssertions } from './assertions.ts';
 import { can, ruleCommand } from './commands.ts';
@@ -10,8 +10,9 @@ import { createRules } from './rules.ts';
 import { section } from './section.ts';
 import { createSimulator } from './simulator.ts';
 import { simulatorPages } from './simulator-pages.ts';
-import { enabledRules } from './store.ts';
+import { countRulesOf, enabledRules } from './store.ts';
 import { text } from './text.ts';
+import { userPanel } from './user-panel.ts';
 
 /** Rules for what peers send, an answer to who may reach what, and what must stay so. */
 export const firewall: Plugin = {
@@ -29,6 +30,7 @@ export const firewall: Plugin = {
       nav: [{ label: text.nav, path: '/admin/rules', icon: 'shield', permission: 'rules.manage', group: 'admin' }],
       api: firewallOperations(parts),
       network: async (keys) => compile(await enabledRules(host.db, keys), (await host.settings.read(section)).defaultPolicy, keys),
+      fills: [fill(userPanelSlot, userPanel(host)), fill(belongingsSlot, { count: (ids) => countRulesOf(host.db, ids), name: text.ruleCount })],
       revert: (tx, undo) => takeBack(host, tx, undo as Parameters<typeof takeBack>[2]),
       stop: async () => stopWatching(),
     };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { type Host, type Operation, paging } from '#core';
+import { type Host, type Operation, paging, parse } from '#core';
 import type { Assertions, CheckedAssertion } from './assertions.ts';
-import type { Place, Rules } from './rules.ts';
+import { type Place, RULE_ACTS, type Rules } from './rules.ts';
 import { newAssertion, newRule, question, ruleChanges } from './schema.ts';
 import type { Simulate } from './simulator.ts';
 import { listRules } from './store.ts';
@@ -18,7 +18,10 @@ const override = { overrideAssertions: z.boolean().default(false) };
 const list = z.strictObject({
   ...paging,
   userId: z.union([z.uuid(), z.literal('everyone')]).optional(),
+  action: newRule.shape.action.optional(),
+  status: z.enum(['enabled', 'disabled']).optional(),
 });
+const selection = z.strictObject({ act: z.enum(RULE_ACTS), ids: z.array(z.uuid()).min(1).max(500), ...override });
 const position = z.strictObject({ before: z.uuid().nullable().default(null), ...override });
 
 const moment = z.iso.datetime();
@@ -128,6 +131,20 @@ export function firewallOperations({ db, rules, assertions, simulate }: Operatio
       status: 204,
       async handle({ actor, params, query }) {
         await rules.remove(actor, params['id'] ?? '', { overridesAssertions: query['overrideAssertions'] === true });
+        return {};
+      },
+    },
+    {
+      ...shared,
+      id: 'act-on-rules',
+      method: 'POST',
+      path: '/rules/selection',
+      summary: 'Enable, disable or delete several firewall rules: all or none',
+      body: selection,
+      status: 204,
+      async handle({ actor, body }) {
+        const { act, ids, overrideAssertions } = parse(selection, body);
+        await rules.toAll(actor, act, ids, { overridesAssertions: overrideAssertions });
         return {};
       },
     },

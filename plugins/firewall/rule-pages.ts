@@ -1,10 +1,10 @@
-import { type Host, localPath, orShowAgain, otherErrors, type PageRequest, pagerFor, type Reply, type Route, readForm, readList, redirect, view } from '#core';
+import { type Host, localPath, NotFound, orShowAgain, otherErrors, type PageRequest, type Reply, type Route, readForm, redirect, view } from '#core';
 import { emailOf, ruleFields, userNamed } from './form.ts';
+import { ruleListPages } from './rule-list.ts';
 import { BreaksAssertions, type ChangeOptions, type Place, type Rules } from './rules.ts';
 import { newRule, ruleChanges } from './schema.ts';
-import { section } from './section.ts';
-import { listRules, type Named, type Rule } from './store.ts';
-import { describeRule, describeService, shortNetwork, text } from './text.ts';
+import type { Rule } from './store.ts';
+import { describeRule, shortNetwork, text } from './text.ts';
 
 interface RulePageParts extends Pick<Host, 'db' | 'settings'> {
   readonly rules: Rules;
@@ -14,28 +14,12 @@ type FormState = Parameters<typeof ruleFields>[0];
 
 const ROOT = '/admin/rules';
 const permission = 'rules.manage';
+const UNDO = 'deleted-rules';
+const UNDO_FOR_MS = 10 * 60_000;
 
 export function rulePages(parts: RulePageParts): readonly Route[] {
-  const { db, rules, settings } = parts;
+  const { db, rules } = parts;
   const existing = ({ actor, params }: PageRequest) => rules.get(actor, params['id'] ?? '');
-
-  async function list({ query, url }: PageRequest): Promise<Reply> {
-    const state = readList(query, [], '');
-    const userId = query.get('user') ?? undefined;
-    const { items, total } = await listRules(db, { ...state, userId });
-    const { defaultPolicy } = await settings.read(section);
-    return view('firewall/rules', {
-      title: text.title,
-      text,
-      rows: items.map((rule, index) => ({ ...shown(rule), isScopeStart: index === 0 || items[index - 1]?.userId !== rule.userId })),
-      state,
-      userId,
-      filteredBy: userId === 'everyone' ? text.forEveryone : userId ? text.rulesOf(await emailOf(parts, userId)) : null,
-      defaultPolicy,
-      pager: pagerFor(ROOT, query, state, total),
-      returnTo: url,
-    });
-  }
 
   function form(title: string, action: string, state: FormState, returnTo: string, breach: string | null = null): Reply {
     const fields = ruleFields(state);
@@ -64,20 +48,26 @@ export function rulePages(parts: RulePageParts): readonly Route[] {
     }
   }
 
-  const back = ({ form: given, session }: PageRequest, message: string): Reply => {
-    session.flash('success', message);
+  const back = ({ form: given, session }: PageRequest, message: string, undo?: string): Reply => {
+    const fields = [['returnTo', localPath(given.get('returnTo') || ROOT)]] as const;
+    session.flash('success', message, undo === undefined ? undefined : { action: undo, fields });
     return redirect(localPath(given.get('returnTo') || ROOT));
   };
 
   /** A change by a button. What breaks an assertion is asked about first. */
-  const button = (name: string, message: string, act: (request: PageRequest, options: ChangeOptions) => Promise<unknown>): Route => ({
+  const button = (
+    name: string,
+    message: string,
+    act: (request: PageRequest, options: ChangeOptions) => Promise<unknown>,
+    undo: (id: string) => string | undefined = () => undefined,
+  ): Route => ({
     method: 'POST',
     path: `${ROOT}/:id/${name}`,
     permission,
     async handle(request) {
       try {
         await act(request, { overridesAssertions: request.form.has('override') });
-        return back(request, message);
+        return back(request, message, undo(request.params['id'] ?? ''));
       } catch (error) {
         if (!(error instanceof BreaksAssertions)) throw error;
         return view(
@@ -90,7 +80,7 @@ export function rulePages(parts: RulePageParts): readonly Route[] {
   });
 
   return [
-    { method: 'GET', path: ROOT, permission, handle: list },
+    ...ruleListPages(parts),
     {
       method: 'GET',
       path: `${ROOT}/new`,
@@ -98,7 +88,8 @@ export function rulePages(parts: RulePageParts): readonly Route[] {
       async handle({ query }) {
         const userId = query.get('user');
         const values = { action: 'drop', protocol: 'any', priority: 100, enabled: true, user: await emailOf(parts, userId === 'everyone' ? null : userId) };
-        return form(text.create, ROOT, { values, errors: {} }, userId ? `${ROOT}?user=${encodeURIComponent(userId)}` : ROOT);
+        const list = userId ? `${ROOT}?user=${encodeURIComponent(userId)}` : ROOT;
+        return form(text.create, ROOT, { values, errors: {} }, localPath(query.get('return_to') || list));
       },
     },
     {
@@ -141,9 +132,38 @@ export function rulePages(parts: RulePageParts): readonly Route[] {
         return view('core/confirm', { title: text.rule, question, label: 'Delete', action: `${ROOT}/${rule.id}/delete`, back: ROOT, makesKey: false });
       },
     },
-    button('delete', text.deleted, ({ actor, params }, options) => rules.remove(actor, params['id'] ?? '', options)),
-    button('enable', text.saved, ({ actor, params }, options) => rules.update(actor, params['id'] ?? '', { enabled: true }, options)),
-    button('disable', text.saved, ({ actor, params }, options) => rules.update(actor, params['id'] ?? '', { enabled: false }, options)),
+    button(
+      'delete',
+      text.deleted,
+      async ({ actor, params, session }, options) => {
+        const { userEmail: _named, ...rule } = await rules.remove(actor, params['id'] ?? '', options);
+        await session.hold(UNDO, [rule], UNDO_FOR_MS);
+      },
+      () => `${ROOT}/undo`,
+    ),
+    {
+      method: 'POST',
+      path: `${ROOT}/undo`,
+      permission,
+      async handle(request) {
+        const deleted = (await request.session.take(UNDO)) as readonly Rule[] | null;
+        if (deleted === null) throw new NotFound(text.nothingToUndo);
+        await rules.restore(request.actor, deleted);
+        return back(request, text.restored);
+      },
+    },
+    button(
+      'enable',
+      text.saved,
+      ({ actor, params }, options) => rules.update(actor, params['id'] ?? '', { enabled: true }, options),
+      (id) => `${ROOT}/${id}/disable`,
+    ),
+    button(
+      'disable',
+      text.saved,
+      ({ actor, params }, options) => rules.update(actor, params['id'] ?? '', { enabled: false }, options),
+      (id) => `${ROOT}/${id}/enable`,
+    ),
     button('position', text.moved, ({ actor, params, form: given }, options) => rules.move(actor, params['id'] ?? '', placeIn(given), options)),
   ];
 }
@@ -152,8 +172,4 @@ export function rulePages(parts: RulePageParts): readonly Route[] {
 function placeIn(form: URLSearchParams): Place {
   const to = form.get('to');
   return to === 'up' || to === 'down' ? to : { before: form.get('before') || null };
-}
-
-function shown(rule: Named<Rule>) {
-  return { rule, name: describeRule(rule), destination: shortNetwork(rule.destination), service: describeService(rule.protocol, rule.portRange) };
 }

@@ -1,5 +1,5 @@
 import { eq, inArray, max } from 'drizzle-orm';
-import { type Actor, authorize, Conflict, type Host, InvalidInput, NotFound, parse, type Queries, type UserId, userById } from '#core';
+import { type Actor, authorize, Conflict, each, type Host, InvalidInput, NotFound, parse, type Queries, type UserId, userById } from '#core';
 import type { Assertions } from './assertions.ts';
 import { keyOf } from './compile.ts';
 import { createJudge } from './judge.ts';
@@ -26,7 +26,14 @@ export interface Rules {
   /** Puts the rule elsewhere among those of the same user, or of everyone. */
   move(actor: Actor, id: string, to: Place, options?: ChangeOptions): Promise<Named<Rule>>;
   remove(actor: Actor, id: string, options?: ChangeOptions): Promise<Named<Rule>>;
+  /** The same to several rules, in one transaction: to all of them or none. */
+  toAll(actor: Actor, act: RuleAct, ids: readonly string[], options?: ChangeOptions): Promise<readonly Named<Rule>[]>;
+  /** Puts deleted rules back where they stood; those that are there already stay as they are. */
+  restore(actor: Actor, deleted: readonly Rule[]): Promise<readonly Named<Rule>[]>;
 }
+
+export const RULE_ACTS = ['enable', 'disable', 'delete'] as const;
+export type RuleAct = (typeof RULE_ACTS)[number];
 
 /** One place on, or right before another rule, or with null at the end. */
 export type Place = 'up' | 'down' | { readonly before: string | null };
@@ -34,6 +41,7 @@ export type Place = 'up' | 'down' | { readonly before: string | null };
 /** What stood where before a change, by id; null: the rule was not there. */
 export type RulesUndo = readonly { readonly id: string; readonly before: Rule | null }[];
 
+/** What became of one rule, for the audit log. */
 interface Change {
   readonly rule: Named<Rule>;
   readonly undo: RulesUndo;
@@ -53,28 +61,64 @@ export function createRules(host: Pick<Host, 'db' | 'settings' | 'network' | 'cl
   }
 
   /** Every change goes this way: assertions are asked, the author's own connection is looked after, the audit log is told. */
-  async function change(actor: Actor, { overridesAssertions = false }: ChangeOptions, work: (tx: Queries) => Promise<Change>): Promise<Named<Rule>> {
+  async function changeAll(actor: Actor, { overridesAssertions = false }: ChangeOptions, work: (tx: Queries) => Promise<readonly Change[]>) {
     authorize(actor, 'rules.manage');
-    const { rule, scopes } = await db.transaction(async (tx) => {
+    const { changed, scopes } = await db.transaction(async (tx) => {
       await network.refuseWhileWaiting(tx);
-      const done = await work(tx);
-      const touched = new Set([...done.undo.map(({ before }) => before?.userId), done.rule.userId].filter((userId) => userId !== undefined));
+      const changes = await work(tx);
+      const undo = changes.flatMap((one) => one.undo);
+      const touched = new Set(
+        [...undo.map(({ before }) => before?.userId), ...changes.map(({ rule }) => rule.userId)].filter((userId) => userId !== undefined),
+      );
       const judge = await createJudge(host, tx);
       const broken = await assertions.brokenBy(tx, judge, touched);
       if (broken.length > 0 && !overridesAssertions) throw new BreaksAssertions(broken.map(describeBreach).join(' '));
-      if (await isCutOff(host, judge, actor)) await network.provisionally(tx, actor, text.changeOf(describeRule(done.rule)), { rules: done.undo });
-      const target = { type: 'rule', id: done.rule.id, name: describeRule(done.rule) };
-      await audit.record(tx, actor, {
-        action: done.action,
-        target,
-        changes: { ...done.changes, ...(broken.length > 0 ? { overrides: broken.map(describeBreach) } : {}) },
-      });
-      return { rule: done.rule, scopes: [...touched] };
+      if (await isCutOff(host, judge, actor)) await network.provisionally(tx, actor, titleOf(changes), { rules: undo });
+      const overrides = broken.length > 0 ? { overrides: broken.map(describeBreach) } : {};
+      for (const { rule, action, changes: details } of changes)
+        await audit.record(tx, actor, { action, target: { type: 'rule', id: rule.id, name: describeRule(rule) }, changes: { ...details, ...overrides } });
+      return { changed: changes.map(({ rule }) => rule), scopes: [...touched] };
     });
-    host.events.emit('rules.changed', { ruleId: rule.id, userId: rule.userId });
+    for (const { id, userId } of changed) host.events.emit('rules.changed', { ruleId: id, userId });
     void network.reconcile(scopes.map(keyOf));
+    return changed;
+  }
+
+  async function change(actor: Actor, options: ChangeOptions, work: (tx: Queries) => Promise<Change>): Promise<Named<Rule>> {
+    const [rule] = await changeAll(actor, options, async (tx) => [await work(tx)]);
+    if (rule === undefined) throw new NotFound(text.unknownRule);
     return rule;
   }
+
+  async function updateOne(tx: Queries, id: string, input: unknown): Promise<Change> {
+    const before = await existing(tx, id);
+    const given = parse(ruleChanges, input);
+    const { protocol = before.protocol, portRange = before.portRange } = given;
+    refusePortsWithoutProtocol({ protocol, portRange });
+    await refuseUnknownUser(tx, given.userId ?? null);
+    await write(tx, id, given as Partial<Rule>);
+    const rule = await existing(tx, id);
+    return { rule, undo: [{ id, before: plain(before) }], action: 'rule.changed', changes: differences(before, rule) };
+  }
+
+  async function removeOne(tx: Queries, id: string): Promise<Change> {
+    const rule = await existing(tx, id);
+    await tx.delete(rules).where(eq(rules.id, id));
+    return { rule, undo: [{ id, before: plain(rule) }], action: 'rule.deleted' };
+  }
+
+  async function restoreOne(tx: Queries, deleted: Rule): Promise<Change | null> {
+    if ((await ruleById(tx, deleted.id)) !== null) return null;
+    await refuseUnknownUser(tx, deleted.userId);
+    await restoreRules(tx, [{ id: deleted.id, before: deleted }]);
+    return { rule: await existing(tx, deleted.id), undo: [{ id: deleted.id, before: null }], action: 'rule.restored' };
+  }
+
+  const acts: Readonly<Record<RuleAct, (tx: Queries, id: string) => Promise<Change>>> = {
+    enable: (tx, id) => updateOne(tx, id, { enabled: true }),
+    disable: (tx, id) => updateOne(tx, id, { enabled: false }),
+    delete: removeOne,
+  };
 
   return {
     async get(actor, id) {
@@ -94,17 +138,7 @@ export function createRules(host: Pick<Host, 'db' | 'settings' | 'network' | 'cl
         const rule = await existing(tx, row?.id ?? '');
         return { rule, undo: [{ id: rule.id, before: null }], action: 'rule.created' };
       }),
-    update: (actor, id, input, options = {}) =>
-      change(actor, options, async (tx) => {
-        const before = await existing(tx, id);
-        const given = parse(ruleChanges, input);
-        const { protocol = before.protocol, portRange = before.portRange } = given;
-        refusePortsWithoutProtocol({ protocol, portRange });
-        await refuseUnknownUser(tx, given.userId ?? null);
-        await write(tx, id, given as Partial<Rule>);
-        const rule = await existing(tx, id);
-        return { rule, undo: [{ id, before: plain(before) }], action: 'rule.changed', changes: differences(before, rule) };
-      }),
+    update: (actor, id, input, options = {}) => change(actor, options, (tx) => updateOne(tx, id, input)),
     move: (actor, id, to, options = {}) =>
       change(actor, options, async (tx) => {
         const rule = await existing(tx, id);
@@ -126,12 +160,9 @@ export function createRules(host: Pick<Host, 'db' | 'settings' | 'network' | 'cl
           changes: { position: place + 1 },
         };
       }),
-    remove: (actor, id, options = {}) =>
-      change(actor, options, async (tx) => {
-        const rule = await existing(tx, id);
-        await tx.delete(rules).where(eq(rules.id, id));
-        return { rule, undo: [{ id, before: plain(rule) }], action: 'rule.deleted' };
-      }),
+    remove: (actor, id, options = {}) => change(actor, options, (tx) => removeOne(tx, id)),
+    toAll: (actor, act, ids, options = {}) => changeAll(actor, options, (tx) => each(ids, (id) => acts[act](tx, id))),
+    restore: (actor, deleted) => changeAll(actor, {}, async (tx) => (await each(deleted, (rule) => restoreOne(tx, rule))).filter((one) => one !== null)),
   };
 
   /** Age decides between rules of one priority, so no two may be of one age. */
@@ -147,6 +178,11 @@ export function createRules(host: Pick<Host, 'db' | 'settings' | 'network' | 'cl
       .set({ ...set, updatedAt: clock.now() })
       .where(eq(rules.id, id));
   }
+}
+
+function titleOf(changes: readonly Change[]): string {
+  const [first] = changes;
+  return changes.length === 1 && first ? text.changeOf(describeRule(first.rule)) : text.changeOfMany(changes.length);
 }
 
 function placeOf(to: Place, others: readonly Rule[], present: number): number {

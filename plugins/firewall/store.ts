@@ -11,6 +11,8 @@ export interface RuleQuery extends Page {
   readonly q?: string | undefined;
   /** A user's id, or `everyone` for the global ones. */
   readonly userId?: string | undefined;
+  readonly action?: Rule['action'] | undefined;
+  readonly status?: 'enabled' | 'disabled' | undefined;
 }
 
 /** The order that decides: own rules before global ones, each by priority, then age. */
@@ -23,14 +25,14 @@ const ORDER: readonly Term<Named<Rule>>[] = [
 ];
 const SCOPE_ORDER = [asc(rules.priority), asc(rules.createdAt), asc(rules.id)] as const;
 
-export async function listRules(db: ReadQueries, { q, userId, limit, offset = 0, cursor }: RuleQuery): Promise<Listed<Named<Rule>>> {
+export async function listRules(db: ReadQueries, { q, userId, action, status, limit, offset = 0, cursor }: RuleQuery): Promise<Listed<Named<Rule>>> {
   const pattern = q ? containing(q) : undefined;
   const matches =
     pattern === undefined
       ? undefined
       : or(like(rules.comment, pattern), like(rules.destination, pattern), like(rules.portRange, pattern), like(users.email, pattern));
   const scope = userId === undefined ? undefined : userId === 'everyone' ? isNull(rules.userId) : eq(rules.userId, userId as UserId);
-  const where = and(matches, scope);
+  const where = and(matches, scope, action && eq(rules.action, action), status && eq(rules.enabled, status === 'enabled'));
   const found = await named(db)
     .where(and(where, after(ORDER, cursor)))
     .orderBy(...orderOf(ORDER))
@@ -43,6 +45,20 @@ export async function listRules(db: ReadQueries, { q, userId, limit, offset = 0,
 export async function ruleById(db: ReadQueries, id: string): Promise<Named<Rule> | null> {
   const [rule] = await named(db).where(eq(rules.id, id));
   return rule ?? null;
+}
+
+export async function rulesByIds(db: ReadQueries, ids: readonly string[]): Promise<readonly Named<Rule>[]> {
+  return named(db)
+    .where(inArray(rules.id, [...ids]))
+    .orderBy(...orderOf(ORDER));
+}
+
+export async function countRulesOf(db: ReadQueries, userIds: readonly string[]): Promise<number> {
+  const [row] = await db
+    .select({ total: count() })
+    .from(rules)
+    .where(inArray(rules.userId, userIds as readonly UserId[]));
+  return row?.total ?? 0;
 }
 
 function named(db: ReadQueries) {

@@ -1,4 +1,5 @@
 // Small conveniences; every page works without them.
+import { showSelection } from './selection.js';
 
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
@@ -8,6 +9,7 @@ function enhance(part) {
     time.title = time.textContent;
     time.textContent = moment.format(new Date(time.dateTime));
   }
+  showSelection();
   if (navigator.clipboard) for (const button of part.querySelectorAll('[data-copy]')) button.hidden = false;
 }
 

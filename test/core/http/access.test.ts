@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemActor } from '../../../core/accounts/permissions.ts';
 import { createTestApp, type TestApp, type TestBrowser } from '../../support/app.ts';
 
 const USER = { email: 'user@example.com', password: 'the password of a user' };
@@ -38,6 +39,7 @@ describe('who may do what', () => {
   beforeAll(async () => {
     box = await createTestApp();
     admin = await box.signedIn();
+    await box.app.settings.update(systemActor('test', 'job'), box.app.sections.security, { maxDevicesPerUser: 1_000 });
     for (const { email, password } of [USER, OTHER]) await admin.post('/admin/users', { email, password, role: 'unprivileged' });
     user = await box.signedIn(USER);
     adminsDevice = idIn(await admin.post('/devices', { name: 'Laptop' }));
@@ -137,7 +139,7 @@ describe('who may do what', () => {
     ['mtu', '575'],
     ['persistentKeepalive', '65536'],
   ])('refuses %s = %j beside its field, and keeps what was filled in', async (field, value) => {
-    const answer = await admin.post('/devices', { name: 'Odd', overrides: '1', [field]: value });
+    const answer = await admin.post('/devices', { name: 'Odd', overrides: field, [field]: value });
     expect(answer.status).toBe(422);
     expect(answer.text).toContain(`id="field-${field}-error"`);
     expect(answer.text).toContain('value="Odd"');
