@@ -82,6 +82,16 @@ export function rulePages(parts: RulePageParts): readonly Route[] {
   return [
     ...ruleListPages(parts),
     {
+      method: 'POST',
+      path: `${ROOT}/undo`,
+      permission,
+      async handle(request) {
+        const deleted = (await request.session.take(UNDO)) as readonly Rule[] | null;
+        if (deleted === null) throw new NotFound(text.nothingToUndo);
+        await rules.restore(request.actor, deleted);
+        return back(request, text.restored);
+      },
+    {
       method: 'GET',
       path: `${ROOT}/new`,
       permission,
@@ -141,16 +151,6 @@ export function rulePages(parts: RulePageParts): readonly Route[] {
       },
       () => `${ROOT}/undo`,
     ),
-    {
-      method: 'POST',
-      path: `${ROOT}/undo`,
-      permission,
-      async handle(request) {
-        const deleted = (await request.session.take(UNDO)) as readonly Rule[] | null;
-        if (deleted === null) throw new NotFound(text.nothingToUndo);
-        await rules.restore(request.actor, deleted);
-        return back(request, text.restored);
-      },
     },
     button(
       'enable',
