@@ -11,8 +11,10 @@ import { createSessionStore } from './accounts/session-store.ts';
 import { createSessions } from './accounts/sessions.ts';
 import { createSetup } from './accounts/setup.ts';
 import { createSignIn } from './accounts/sign-in.ts';
+import type { User } from './accounts/store.ts';
 import { createThrottle } from './accounts/throttle.ts';
 import { createUsers } from './accounts/users.ts';
+import { vpnSessionNotice } from './accounts/vpn-session.ts';
 import { createAudit } from './audit/audit.ts';
 import { createForeignActs } from './audit/foreign.ts';
 import type { Config } from './config.ts';
@@ -20,6 +22,7 @@ import { migrate } from './db/migrate.ts';
 import { openDb } from './db/open.ts';
 import { createDevices, refuseStrandedAddresses } from './devices/devices.ts';
 import { statsJob } from './devices/stats.ts';
+import { countDevices } from './devices/store.ts';
 import { createEventBus, type EventName } from './events/bus.ts';
 import { openCertificates } from './http/certificates.ts';
 import { createLive } from './http/live.ts';
@@ -43,13 +46,16 @@ import { diagnosticsPages } from './pages/diagnostics.ts';
 import { healthPage } from './pages/health.ts';
 import { CORE_NAV, UPKEEP_NAV } from './pages/nav.ts';
 import type { NetworkView } from './pages/network-view.ts';
+import { notificationPages } from './pages/notifications.ts';
 import { ownSignInPages } from './pages/own-sign-in.ts';
 import { pluginPages } from './pages/plugins.ts';
 import { provisionalPages } from './pages/provisional.ts';
+import { searchPages } from './pages/search.ts';
 import { secondStepPages } from './pages/second-step.ts';
 import { settingsNav, settingsPages } from './pages/settings.ts';
 import { setupPages } from './pages/setup.ts';
 import { signInPages } from './pages/sign-in.ts';
+import { signInAgain } from './pages/sign-in-again.ts';
 import { userPages } from './pages/users.ts';
 import {
   accountPanelSlot,
@@ -69,6 +75,7 @@ import {
 import { createPluginHost } from './plugin/host.ts';
 import { fill } from './plugin/slots.ts';
 import { createPluginStates } from './plugin/states.ts';
+import { createSearch, finderSlot } from './search/search.ts';
 import { coreSections } from './settings/sections.ts';
 import { createSettings } from './settings/settings.ts';
 import { ownAddresses } from './system/addresses.ts';
@@ -243,6 +250,8 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     events.emit('plugins.changed', {});
   };
 
+  const nav = () => [...CORE_NAV, ...settingsNav(shownSections()), ...host.parts().flatMap((parts) => parts.nav ?? []), ...UPKEEP_NAV];
+  const search = createSearch({ db, nav, finders: () => host.all(finderSlot) });
   const live = createLive(events, clock);
   const accountParts = { factors, recoveryCodes, identities, sessions: browserSessions, offeredMethods };
   const pageParts = { db, devices, settings, sections, clock, users, audit, setup, signIn, notifications, network, host, ...accountParts };
@@ -256,7 +265,10 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     ...dashboardPages(pageParts),
     ...userPages({ ...pageParts, userPanels: () => host.all(userPanelSlot), belongings: () => host.all(belongingsSlot) }),
     ...settingsPages({ settings, sections: shownSections }),
-    ...diagnosticsPages(pageParts),
+    ...diagnosticsPages({ ...pageParts, jobs, dataDirectory: config.dataDirectory }),
+    ...notificationPages(pageParts),
+    ...searchPages(search),
+    signInAgain,
     ...provisionalPages({ provisional }),
     ...auditPages(pageParts),
     ...pluginPages({ ...pageParts, isSafeMode: () => isSafeMode, leaveSafeMode }),
@@ -274,13 +286,14 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     flows,
     provisional: provisional.waiting,
     network: reconciler,
+    noticesFor,
     isSetupNeeded: setup.isNeeded,
     isPubliclyTrusted: () => certificates?.facts().trust === 'public',
     actorOfToken: (token, ip) => firstAnswer(host.all(bearerSlot), (authenticate) => authenticate(token, ip)),
     // A plugin's own page of its settings comes before the one that is drawn from the section.
     routes: () => [...host.parts().flatMap(({ pages }) => pages?.() ?? []), ...coreRoutes],
     brand: async () => (await host.all(brandSlot)[0]?.()) ?? { name: en.product, logo: null, signInMessage: null },
-    nav: () => [...CORE_NAV, ...settingsNav(shownSections()), ...host.parts().flatMap(({ nav }) => nav ?? []), ...UPKEEP_NAV],
+    nav,
   });
   events.on('plugins.changed', web.remount);
 
@@ -339,6 +352,13 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   /** By what a browser may call this box. */
   function ownNames(): readonly string[] {
     return [new URL(config.externalUrl).hostname.replace(/^\[|\]$/g, ''), 'localhost', ...ownAddresses()];
+  }
+
+  async function noticesFor(user: User) {
+    const { vpnSessionDuration } = await settings.read(sections.security);
+    const notice = vpnSessionNotice(user, vpnSessionDuration, clock.now());
+    const hasDevices = notice !== null && (await countDevices(db, user.id)) > 0;
+    return { unread: user.role === 'admin' ? await notifications.countUnread() : 0, vpnSession: hasDevices ? notice : null };
   }
 
   /** What plugins offer beside the password; one that cannot say keeps nobody else from being offered. */

@@ -16,6 +16,8 @@ export interface Events {
   /** Becomes a notification for the administrators. */
   'attention.needed': { readonly severity: Severity; readonly about: string; readonly message: string };
   'notification.raised': { readonly id: string; readonly severity: Severity; readonly about: string; readonly message: string };
+  /** Some were read or cleared. */
+  'notifications.changed': Record<never, never>;
   'stats.changed': Record<never, never>;
   'network.changed': Record<never, never>;
   'plugins.changed': Record<never, never>;

@@ -47,6 +47,7 @@ export function createLive(events: EventBus, clock: Clock): Live {
   events.on('stats.changed', () => publish('devices', () => true));
   events.on('network.changed', () => publish('network', () => true));
   events.on('notification.raised', () => publish('notifications', admins('diagnostics.read')));
+  events.on('notifications.changed', () => publish('notifications', admins('diagnostics.read')));
   events.on('plugins.changed', () => publish('plugins', admins('plugins.manage')));
   // A disabled or demoted user's stream ends; the next one is refused.
   events.on('user.changed', ({ userId }) => endWhere((actor) => actor.userId === userId && actor.role !== 'admin'));

@@ -73,6 +73,8 @@ export interface NavItem {
   readonly permission: Permission;
   /** `settings`: a tab of the settings pages. */
   readonly group: 'own' | 'admin' | 'settings';
+  /** Shows how many notifications are unread. */
+  readonly hasBadge?: true;
 }
 
 /** A page: an Eta template and its view model. */

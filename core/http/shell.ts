@@ -1,6 +1,7 @@
 import { type Actor, allows } from '../accounts/permissions.ts';
 import type { SessionData } from '../accounts/session-data.ts';
 import type { Theme } from '../accounts/tables.ts';
+import type { VpnSessionNotice } from '../accounts/vpn-session.ts';
 import type { NetworkStatus } from '../net/reconcile.ts';
 import type { Brand } from '../plugin/contract.ts';
 import { en } from '../text/en.ts';
@@ -20,6 +21,9 @@ export interface Shell {
   readonly settingsNav: readonly ShownNavItem[];
   readonly flash: SessionData['flash'] | undefined;
   readonly network: NetworkStatus;
+  /** Notifications that no administrator has read; 0 for others. */
+  readonly unread: number;
+  readonly vpnSession: VpnSessionNotice | null;
   /** A change that waits to be confirmed. */
   readonly provisional: { readonly id: string; readonly title: string; readonly expiresAt: Date } | null;
   readonly theme: Theme;
@@ -43,6 +47,8 @@ interface ShellParts {
   readonly nav: readonly NavItem[];
   readonly flash: SessionData['flash'] | undefined;
   readonly network: NetworkStatus;
+  readonly unread: number;
+  readonly vpnSession: Shell['vpnSession'];
   readonly provisional: Shell['provisional'];
   readonly theme: Theme;
   readonly isFragment: boolean;

@@ -4,7 +4,7 @@ import type { Flows } from '../accounts/flows.ts';
 import { type Actor, nobody } from '../accounts/permissions.ts';
 import type { SessionData } from '../accounts/session-data.ts';
 import type { SessionStore } from '../accounts/session-store.ts';
-import { userById } from '../accounts/store.ts';
+import { type User, userById } from '../accounts/store.ts';
 import type { Config } from '../config.ts';
 import type { Db } from '../db/open.ts';
 import type { Reconciler } from '../net/reconcile.ts';
@@ -29,6 +29,8 @@ interface WebParts {
   readonly flows: Flows;
   readonly network: Pick<Reconciler, 'status' | 'request'>;
   readonly provisional: () => Shell['provisional'];
+  /** What every page tells the person signed in. */
+  readonly noticesFor: (user: User) => Promise<Pick<Shell, 'unread' | 'vpnSession'>>;
   readonly isSetupNeeded: () => Promise<boolean>;
   readonly isPubliclyTrusted: () => boolean;
   readonly actorOfToken: (token: string, ip: string) => Promise<Bearer | null>;
@@ -72,6 +74,8 @@ export async function createWeb(parts: WebParts): Promise<Web> {
       flash: takeFlash(ctx),
       network: network.status(),
       provisional: parts.provisional(),
+      unread: ctx.state['unread'] ?? 0,
+      vpnSession: ctx.state['vpnSession'] ?? null,
       theme: ctx.state['theme'] ?? 'auto',
       isFragment: ctx.get('hx-request') === 'true' && ctx.get('hx-boosted') !== 'true',
       asset: assets.url,
@@ -82,7 +86,8 @@ export async function createWeb(parts: WebParts): Promise<Web> {
     const { userId } = (ctx['session'] ?? {}) as SessionData;
     const user = userId === undefined ? null : await db.remembered(`user ${userId}`, () => userById(db, userId));
     if (user === null || user.disabledAt !== null) return null;
-    ctx.state['theme'] = user.theme;
+    const { unread, vpnSession } = await parts.noticesFor(user);
+    Object.assign(ctx.state, { theme: user.theme, unread, vpnSession });
     const { localAddress = '', localPort = 0 } = ctx.req.socket;
     const arrivedAt = { address: localAddress.replace(/^::ffff:/, ''), port: localPort };
     return { userId: user.id, name: user.email, role: user.role, via: 'page', ip: ctx.ip, arrivedAt };

@@ -1,7 +1,9 @@
-import { and, count, desc, eq, inArray, isNull } from 'drizzle-orm';
-import type { Db, ReadQueries } from '../db/open.ts';
+import { and, count, desc, eq, inArray, isNull, sql } from 'drizzle-orm';
+import type { Db, Queries, ReadQueries } from '../db/open.ts';
+import { NotFound } from '../errors.ts';
 import type { EventBus } from '../events/bus.ts';
 import type { Clock } from '../system/clock.ts';
+import { en } from '../text/en.ts';
 import { notifications, type Severity } from './tables.ts';
 
 export type Notification = typeof notifications.$inferSelect;
@@ -9,6 +11,9 @@ export type Notification = typeof notifications.$inferSelect;
 export interface Notifications {
   /** Tells the administrators, unless the same is already unread. */
   raise(severity: Severity, about: string, message: string): Promise<void>;
+  /** Throws NotFound. */
+  markRead(id: string): Promise<Notification>;
+  markAllRead(): Promise<void>;
   clear(id: string): Promise<void>;
   clearAll(): Promise<void>;
   list(): Promise<readonly Notification[]>;
@@ -23,6 +28,12 @@ export function createNotifications(db: Db, clock: Clock, events: EventBus): Not
     const same = and(eq(notifications.about, about), eq(notifications.message, message), isNull(notifications.readAt));
     const rows = await tx.select({ id: notifications.id }).from(notifications).where(same).limit(1);
     return rows.length > 0;
+  }
+
+  async function change<T>(work: (tx: Queries, now: Date) => Promise<T>): Promise<T> {
+    const done = await db.transaction((tx) => work(tx, clock.now()));
+    events.emit('notifications.changed', {});
+    return done;
   }
 
   return {
@@ -42,18 +53,26 @@ export function createNotifications(db: Db, clock: Clock, events: EventBus): Not
       });
       if (id !== null) events.emit('notification.raised', { id, severity, about, message });
     },
-    clear: (id) =>
-      db.transaction(async (tx) => {
-        await tx.delete(notifications).where(eq(notifications.id, id));
-      }),
-    clearAll: () =>
-      db.transaction(async (tx) => {
-        await tx.delete(notifications);
-      }),
-    list: async () => db.select().from(notifications).orderBy(desc(notifications.createdAt)).limit(KEPT),
-    async countUnread() {
-      const [row] = await db.select({ unread: count() }).from(notifications).where(isNull(notifications.readAt));
-      return row?.unread ?? 0;
+    async markRead(id) {
+      const [row] = await change((tx, now) =>
+        tx
+          .update(notifications)
+          .set({ readAt: sql`coalesce(${notifications.readAt}, ${now.getTime()})`, updatedAt: now })
+          .where(eq(notifications.id, id))
+          .returning(),
+      );
+      if (!row) throw new NotFound(en.notifications.unknown);
+      return row;
     },
+    markAllRead: () =>
+      change(async (tx, now) => void (await tx.update(notifications).set({ readAt: now, updatedAt: now }).where(isNull(notifications.readAt)))),
+    clear: (id) => change(async (tx) => void (await tx.delete(notifications).where(eq(notifications.id, id)))),
+    clearAll: () => change(async (tx) => void (await tx.delete(notifications))),
+    list: async () => db.select().from(notifications).orderBy(desc(notifications.createdAt)).limit(KEPT),
+    countUnread: () =>
+      db.remembered('unread notifications', async () => {
+        const [row] = await db.select({ unread: count() }).from(notifications).where(isNull(notifications.readAt));
+        return row?.unread ?? 0;
+      }),
   };
 }

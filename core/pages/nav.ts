@@ -5,6 +5,7 @@ export const CORE_NAV: readonly NavItem[] = [
   { label: en.nav.devices, path: '/devices', icon: 'device-laptop', permission: 'devices.own', group: 'own' },
   { label: en.nav.account, path: '/account', icon: 'user-circle', permission: 'account.own', group: 'own' },
   { label: en.nav.dashboard, path: '/admin', icon: 'layout-dashboard', permission: 'diagnostics.read', group: 'admin' },
+  { label: en.nav.notifications, path: '/admin/notifications', icon: 'bell', permission: 'diagnostics.read', group: 'admin', hasBadge: true },
   { label: en.nav.users, path: '/admin/users', icon: 'users', permission: 'users.manage', group: 'admin' },
   { label: en.nav.allDevices, path: '/admin/devices', icon: 'devices', permission: 'devices.manage', group: 'admin' },
 ];

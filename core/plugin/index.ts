@@ -27,6 +27,7 @@ export type { Cidr, FragmentKey, Fragments, NftRule, UserId } from '../net/input
 export type { Topology } from '../net/topology.ts';
 export { paging, sortBy } from '../operations/query.ts';
 export { address, cidr, email, host, line, parse, prose, secretText, unique, within } from '../parse.ts';
+export { type Finder, finderSlot } from '../search/search.ts';
 export { defineSection, securitySection } from '../settings/sections.ts';
 export type { Clock } from '../system/clock.ts';
 export { hashToken, randomToken } from '../system/secrets.ts';

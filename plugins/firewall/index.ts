@@ -1,8 +1,9 @@
-import { belongingsSlot, fill, type Host, type Plugin, userPanelSlot } from '#core';
+import { belongingsSlot, fill, finderSlot, type Host, type Plugin, userPanelSlot } from '#core';
 import { assertionPages } from './assertion-pages.ts';
 import { createAssertions } from './assertions.ts';
 import { can, ruleCommand } from './commands.ts';
 import { compile } from './compile.ts';
+import { ruleFinder } from './finder.ts';
 import { firewallOperations } from './operations.ts';
 import { createPolicy, takeBack } from './policy.ts';
 import { rulePages } from './rule-pages.ts';
@@ -30,7 +31,11 @@ export const firewall: Plugin = {
       nav: [{ label: text.nav, path: '/admin/rules', icon: 'shield', permission: 'rules.manage', group: 'admin' }],
       api: firewallOperations(parts),
       network: async (keys) => compile(await enabledRules(host.db, keys), (await host.settings.read(section)).defaultPolicy, keys),
-      fills: [fill(userPanelSlot, userPanel(host)), fill(belongingsSlot, { count: (ids) => countRulesOf(host.db, ids), name: text.ruleCount })],
+      fills: [
+        fill(userPanelSlot, userPanel(host)),
+        fill(belongingsSlot, { count: (ids) => countRulesOf(host.db, ids), name: text.ruleCount }),
+        fill(finderSlot, ruleFinder(host)),
+      ],
       revert: (tx, undo) => takeBack(host, tx, undo as Parameters<typeof takeBack>[2]),
       stop: async () => stopWatching(),
     };

@@ -91,6 +91,7 @@ export function rulePages(parts: RulePageParts): readonly Route[] {
         await rules.restore(request.actor, deleted);
         return back(request, text.restored);
       },
+    },
     {
       method: 'GET',
       path: `${ROOT}/new`,
@@ -151,7 +152,6 @@ export function rulePages(parts: RulePageParts): readonly Route[] {
       },
       () => `${ROOT}/undo`,
     ),
-    },
     button(
       'enable',
       text.saved,

@@ -1,4 +1,5 @@
 // Small conveniences; every page works without them.
+import './palette.js';
 import { showSelection } from './selection.js';
 
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
@@ -25,6 +26,14 @@ document.addEventListener('click', async (event) => {
   }, 2000);
 });
 
+/** Says whether the box's clock is right, as far as this one is. */
+function compareClocks() {
+  const place = document.querySelector('[data-clock]');
+  if (!place) return;
+  const seconds = Math.round(Math.abs(new Date(place.dataset.clock) - Date.now()) / 1000);
+  place.textContent = seconds < 60 ? place.dataset.right : `${place.dataset.wrong} ${Math.round(seconds / 60)} min`;
+}
+
 /** What the server says has changed becomes an event that parts of the page wait for. */
 function listen() {
   const source = new EventSource('/live');
@@ -34,17 +43,21 @@ function listen() {
   addEventListener('pagehide', () => source.close());
 }
 
-/** Counts the seconds down to a moment, and then asks for the page anew. */
+/** Counts down to moments; where something is decided then, asks for the page anew. */
 function countDown() {
-  const place = document.querySelector('[data-countdown]');
-  if (!place) return;
-  const leftMs = new Date(place.dataset.countdown) - Date.now();
-  place.textContent = `${Math.max(Math.ceil(leftMs / 1000), 0)} s`;
-  if (leftMs < -1000) location.reload();
-  else setTimeout(countDown, 500);
+  const places = document.querySelectorAll('[data-countdown]');
+  if (places.length === 0) return;
+  for (const place of places) {
+    const leftMs = new Date(place.dataset.countdown) - Date.now();
+    const seconds = Math.max(Math.ceil(leftMs / 1000), 0);
+    place.textContent = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
+    if (leftMs < -1000 && 'reload' in place.dataset) return location.reload();
+  }
+  setTimeout(countDown, 500);
 }
 
 countDown();
+compareClocks();
 document.addEventListener('htmx:after:swap', () => enhance(document));
 document.addEventListener('wiregui:replaced', () => enhance(document));
 enhance(document);

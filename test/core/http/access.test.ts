@@ -15,6 +15,10 @@ const ADMIN_PAGES = [
   '/admin/settings',
   '/admin/settings/network',
   '/admin/diagnostics',
+  '/admin/notifications',
+  '/admin/notifications/badge',
+  '/admin/users.csv',
+  '/admin/devices.csv',
   '/admin/audit',
   '/admin/audit.csv',
   '/admin/plugins',
@@ -26,7 +30,10 @@ const ADMIN_ACTS = [
   '/admin/plugins/firewall/disable',
   '/admin/plugins/api/enable',
   '/admin/plugins/safe-mode/leave',
-  '/admin/diagnostics/notifications/clear',
+  '/admin/notifications/clear',
+  '/admin/notifications/read',
+  '/admin/users/selection',
+  '/admin/devices/selection',
 ];
 const DEVICE_ACTS = ['edit', 'key', 'pause', 'resume', 'delete'];
 
