@@ -94,7 +94,7 @@ function userActs(users: Users, belongingsOf: UserListParts['belongingsOf']): re
       ask: (chosen) => text.manyDisableAsk(chosen.length, devicesOf(chosen)),
     },
     enable: { label: text.enable, icon: 'user-check', ask: (chosen) => text.manyEnableAsk(chosen.length) },
-    'end-vpn': { label: text.endVpn, icon: 'plug-off', isDangerous: true, ask: (chosen) => text.manyEndVpnAsk(chosen.length) },
+    'end-vpn': { label: text.endVpn, icon: 'plug-off', ask: (chosen) => text.manyEndVpnAsk(chosen.length) },
     delete: {
       label: en.common.delete,
       icon: 'trash',

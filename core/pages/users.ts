@@ -29,8 +29,8 @@ export function userPages(parts: UserPageParts): readonly Route[] {
   /** `3 devices, 2 rules and 1 API token`: what plugins keep for them is named by the plugins. */
   async function belongingsOf(userIds: readonly string[]): Promise<string> {
     const devices = (await usersByIds(db, userIds)).reduce((sum, { deviceCount }) => sum + deviceCount, 0);
-    const others = await Promise.all(parts.belongings().map(async ({ count, name }) => name(await count(userIds))));
-    return en.common.list([text.deviceCount(devices), ...others]);
+    const others = await Promise.all(parts.belongings().map(async ({ count, name }) => ({ name, total: await count(userIds) })));
+    return en.common.list([text.deviceCount(devices), ...others.filter(({ total }) => total > 0).map(({ name, total }) => name(total))]);
   }
 
   async function existing({ params }: PageRequest): Promise<User> {

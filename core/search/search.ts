@@ -50,16 +50,16 @@ export function createSearch({ db, nav, finders }: SearchParts): Search {
   };
 }
 
-/** Pages by their names; with nothing asked for, all of them. */
+/** Pages by the beginnings of the words in their names; with nothing asked for, all of them. */
 function pageFinder(nav: () => readonly NavItem[]): Finder {
   return {
     title: en.search.pages,
     permission: 'account.own',
     async find(actor, q) {
-      const visible = nav().filter(({ permission, label }) => allows(actor, permission) && label.toLowerCase().includes(q.toLowerCase()));
-      const isSearch = q !== '';
-      return visible
-        .filter(({ group }) => isSearch || group !== 'settings')
+      const isMeant = ({ label }: NavItem) => ` ${label}`.toLowerCase().includes(` ${q.toLowerCase()}`);
+      return nav()
+        .filter((item) => allows(actor, item.permission) && isMeant(item) && (q !== '' || item.group !== 'settings'))
+        .sort((one, other) => Number(one.group === 'settings') - Number(other.group === 'settings'))
         .map(({ label, path, group }) => ({ label, path, detail: group === 'settings' ? en.nav.settings : '' }));
     },
   };

@@ -100,7 +100,7 @@ describe('lists for administrators', () => {
     expect((await doTo('/admin/users', 'end-vpn', [users['ann']])).after).toContain('1 VPN session is ended.');
     await admin.post('/admin/rules', { user: 'ann@example.com', action: 'drop', protocol: 'any', priority: '100', enabled: 'on', comment: '' });
     const removed = await doTo('/admin/users', 'delete', [users['ann'], users['bob']]);
-    expect(removed.question).toContain('Delete 2 users, with 1 device, 1 rule, and 0 API tokens?');
+    expect(removed.question).toContain('Delete 2 users, with 1 device and 1 rule?');
     expect(removed.after).toContain('2 users are deleted.');
     expect((await admin.get(`/devices/${device}`)).status).toBe(404);
   });
