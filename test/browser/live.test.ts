@@ -1,27 +1,85 @@
-import { expect, it } from 'vitest';
+import Database from 'better-sqlite3';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser, signIn } from '../support/browser.ts';
-import { startService } from '../support/service.ts';
+import { type Service, startService } from '../support/service.ts';
 
-it('an open page shows what others change, without a reload, and keeps what is typed', async () => {
-  await using service = await startService();
-  await using browser = await openBrowser();
-  const page = await browser.newPage();
-  await signIn(page, service.url);
-  await page.goto(`${service.url}/admin/devices`);
-  await page.getByText('No devices yet').waitFor();
-  await page.getByRole('searchbox').focus();
+describe('an open page', () => {
+  let service: Service;
+  let browser: Browser;
+  let other: Page;
+  const cleanUp = new AsyncDisposableStack();
 
-  const other = await (await browser.newContext()).newPage();
-  await signIn(other, service.url);
-  await other.goto(`${service.url}/devices/new`);
-  await other.getByLabel('Name').fill('Fresh laptop');
-  await other.getByRole('button', { name: 'Add a device' }).click();
+  beforeAll(async () => {
+    service = cleanUp.use(await startService());
+    browser = cleanUp.use(await openBrowser());
+    other = await signedIn();
+  });
+  afterAll(() => cleanUp.disposeAsync());
 
-  await page.getByRole('link', { name: 'Fresh laptop' }).waitFor({ timeout: 5_000 });
-  expect(await page.getByRole('searchbox').evaluate((input) => input === document.activeElement)).toBe(true);
+  async function signedIn(): Promise<Page> {
+    const page = await (await browser.newContext({ viewport: { width: 1280, height: 900 } })).newPage();
+    await signIn(page, service.url);
+    return page;
+  }
 
-  await page.getByRole('searchbox').pressSequentially('nothing like it');
-  await page.getByText('No devices match.').waitFor({ timeout: 5_000 });
-  expect(page.url()).toContain('q=nothing+like+it');
-  expect(await page.getByRole('searchbox').inputValue()).toBe('nothing like it');
+  async function addDevice(name: string): Promise<void> {
+    await other.goto(`${service.url}/devices/new`);
+    await other.getByLabel('Name').fill(name);
+    await other.getByRole('button', { name: 'Add a device' }).click();
+    await other.getByRole('link', { name: 'Done' }).click();
+    await other.getByRole('button', { name: 'Pause' }).waitFor();
+  }
+
+  it('shows what others change, without a reload, and keeps what is typed', async () => {
+    const page = await signedIn();
+    await page.goto(`${service.url}/admin/devices`);
+    await page.getByText('No devices yet').waitFor();
+    await page.getByRole('searchbox').focus();
+    await addDevice('Fresh laptop');
+    await page.getByRole('link', { name: 'Fresh laptop' }).waitFor({ timeout: 5_000 });
+    expect(await page.getByRole('searchbox').evaluate((input) => input === document.activeElement)).toBe(true);
+
+    await page.getByRole('searchbox').pressSequentially('nothing like it');
+    await page.getByText('No devices match.').waitFor({ timeout: 5_000 });
+    expect(page.url()).toContain('q=nothing+like+it');
+    expect(await page.getByRole('searchbox').inputValue()).toBe('nothing like it');
+  });
+
+  it('keeps focus, ticks and every place while a value changes', async () => {
+    await addDevice('Second laptop');
+    const page = await signedIn();
+    await page.goto(`${service.url}/admin/devices`);
+    const tick = page.getByLabel(/^Select Fresh laptop/);
+    await tick.check();
+    await tick.focus();
+    await page.evaluate(() => {
+      const seen = globalThis as unknown as { shifted: number };
+      seen.shifted = 0;
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) seen.shifted += (entry as unknown as { value: number }).value;
+      }).observe({ type: 'layout-shift' });
+    });
+    await other.getByRole('button', { name: 'Pause' }).click();
+    await page.getByText('Paused', { exact: true }).and(page.locator('td *')).waitFor({ timeout: 5_000 });
+    expect(await tick.isChecked()).toBe(true);
+    expect(await tick.evaluate((box) => box === document.activeElement)).toBe(true);
+    expect(await page.locator('.selection-count').textContent()).toBe('1 selected');
+    expect(await page.evaluate(() => (globalThis as unknown as { shifted: number }).shifted)).toBe(0);
+  });
+
+  it('counts notifications as they come, and stops counting when they are read elsewhere', async () => {
+    const page = await signedIn();
+    await page.goto(`${service.url}/devices`);
+    const badge = page.locator('#unread .badge');
+    expect(await badge.count()).toBe(0);
+    const db = new Database(`${service.dataDirectory}/wiregui.db`);
+    db.prepare("INSERT INTO notifications (id, severity, about, message, created_at, updated_at) VALUES ('n', 'warning', 'disk', 'Nearly full', 1, 1)").run();
+    db.close();
+    await page.reload();
+    expect(await badge.textContent()).toBe('1');
+    await other.goto(`${service.url}/admin/notifications`);
+    await other.getByText('Nearly full').first().waitFor();
+    await badge.waitFor({ state: 'detached', timeout: 5_000 });
+  });
 });

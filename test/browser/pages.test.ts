@@ -26,7 +26,13 @@ const PAGES: Readonly<Record<string, string>> = {
   'users-none': '/admin/users?q=nobody-like-that',
   'user-new': '/admin/users/new',
   user: '/admin/users/:user',
+  'users-selection': '/admin/users/selection?act=delete&id=:user',
   'admin-devices': '/admin/devices',
+  'devices-none': '/admin/devices?q=nothing-like-it&status=expired',
+  'devices-selection': '/admin/devices/selection?act=expire&id=:id',
+  notifications: '/admin/notifications',
+  search: '/search?q=a',
+  'search-none': '/search?q=nothing-like-it',
   rules: '/admin/rules',
   'rules-none': '/admin/rules?q=nothing-like-it',
   'rule-new': '/admin/rules/new?user=:user',
@@ -115,6 +121,14 @@ describe('every page, at phone and desktop width, light and dark', () => {
         for (const [name, path] of Object.entries(PAGES)) {
           await inspect(page, service.url + path.replace(':id', ids.device).replace(':user', ids.user), `${name}-${width}-${colorScheme}`, problems);
         }
+        await page.goto(`${service.url}/admin/devices`);
+        await page.locator('[data-select]').first().check();
+        await page.getByText('1 selected').waitFor();
+        await look(page, `selected-${width}-${colorScheme}`, problems);
+        await page.keyboard.press('Control+k');
+        await page.keyboard.type('admin');
+        await page.getByRole('option').first().waitFor();
+        await look(page, `palette-${width}-${colorScheme}`, problems);
         await page.goto(`${service.url}/devices/new`);
         await page.getByLabel('Name').fill(`${colorScheme} ${width}`);
         await page.getByRole('button', { name: 'Add a device' }).click();

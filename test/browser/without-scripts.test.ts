@@ -64,9 +64,11 @@ describe('with JavaScript off', () => {
     await press('New key');
     await reads('The new key is in force');
     await follow('Done');
-    await follow('Pause');
     await press('Pause');
     await reads('Old phone is paused.');
+    await press('Undo');
+    await reads('Old phone is active again.');
+    await press('Pause');
     await press('Resume');
     await reads('Old phone is active again.');
     await follow('Delete');
@@ -91,6 +93,51 @@ describe('with JavaScript off', () => {
     await reads('with 0 devices');
     await press('Delete');
     await reads('someone@example.com is deleted.');
+  });
+
+  it('several users and devices are changed at once', async () => {
+    for (const name of ['one', 'two']) {
+      await page.goto(`${service.url}/admin/users/new`);
+      await page.getByLabel('Email').fill(`${name}@example.com`);
+      await press('Create');
+      await reads('can sign in now.');
+      await follow('Add a device');
+      await page.getByLabel('Name').fill(`Device of ${name}`);
+      await press('Add a device');
+      await reads('Your device is ready');
+    }
+    await page.goto(`${service.url}/admin/users`);
+    for (const name of ['one', 'two']) await page.getByLabel(`Select ${name}@example.com`).check();
+    await press('Disable');
+    await reads('Disable 2 users? Their sessions end and 2 devices lose their tunnels at once.');
+    await press('Disable');
+    await reads('2 users are disabled.');
+    await press('Undo');
+    await reads('2 users are enabled.');
+    await page.goto(`${service.url}/admin/devices`);
+    await page.getByLabel('Select Device of one, one@example.com').check();
+    await press('Expire at…');
+    await page.getByLabel('Expires at').fill('2000-01-01T00:00');
+    await press('Expire at…');
+    await reads('1 device has a new time of expiry.');
+    await page.getByLabel('Status').selectOption('expired');
+    await press('Search');
+    await reads('1–1 of 1');
+    await page.goto(`${service.url}/admin/users`);
+    for (const name of ['one', 'two']) await page.getByLabel(`Select ${name}@example.com`).check();
+    await press('Delete');
+    await reads('Delete 2 users, with 2 devices?');
+    await press('Delete');
+    await reads('2 users are deleted.');
+  });
+
+  it('everything is found on a page', async () => {
+    await page.goto(`${service.url}/devices`);
+    await page.getByRole('link', { name: 'Search' }).click();
+    await page.getByRole('searchbox').fill('audit');
+    await press('Search');
+    await follow('Audit log');
+    await reads('Who did what.');
   });
 
   it('settings, plugins, tokens, theme and password are changed', async () => {
