@@ -127,7 +127,7 @@ describe('every page, at phone and desktop width, light and dark', () => {
         await look(page, `selected-${width}-${colorScheme}`, problems);
         await page.keyboard.press('Control+k');
         await page.keyboard.type('admin');
-        await page.getByRole('option').first().waitFor();
+        await page.locator('.palette-option').first().waitFor();
         await look(page, `palette-${width}-${colorScheme}`, problems);
         await page.goto(`${service.url}/devices/new`);
         await page.getByLabel('Name').fill(`${colorScheme} ${width}`);
