@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Actor, Permission } from '../accounts/permissions.ts';
-import type { Upload } from './upload.ts';
 import type { Flash, SessionData } from '../accounts/session-data.ts';
+import type { Upload } from './upload.ts';
 
 /** A request as a page or API operation sees it. */
 export interface PageRequest {
