@@ -6,6 +6,7 @@ import { firewall } from './firewall/index.ts';
 import { firezoneApi } from './firezone-api/index.ts';
 import { magicLink } from './magic-link/index.ts';
 import { mail } from './mail/index.ts';
+import { oidc } from './oidc/index.ts';
 
 /** Every plugin this box knows, in the order they start. */
-export const plugins: readonly Plugin[] = [firewall, api, firezoneApi, branding, certificate, mail, magicLink];
+export const plugins: readonly Plugin[] = [firewall, api, firezoneApi, branding, certificate, mail, magicLink, oidc];

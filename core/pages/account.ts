@@ -32,7 +32,8 @@ export function accountPages(parts: AccountPageParts): readonly Route[] {
       field(state, 'newPassword', text.newPassword, { kind: 'password', isRequired: true, help: text.newPasswordHelp, autocomplete: 'new-password' }),
     ];
     const appearance = field({ values: user, errors: {} }, 'theme', text.theme, { kind: 'choice', choices: THEMES });
-    const contributed = await Promise.all(panels().map(async (panel) => ({ template: panel.template, model: await panel.model(request, user) })));
+    const offered = await Promise.all(panels().map(async (panel) => ({ template: panel.template, model: await panel.model(request, user) })));
+    const contributed = offered.filter(({ model }) => model !== null);
     const { cards } = await signInCards(parts, user.id, { root: '/account', isOwn: true, sessionHash: request.session.hash });
     return view('core/account', {
       title: text.title,

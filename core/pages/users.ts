@@ -43,7 +43,8 @@ export function userPages(parts: UserPageParts): readonly Route[] {
     const fields = userFields(state, text.newPassword, text.passwordKeep);
     const viewer = { root: `${ROOT}/${user.id}`, isOwn: false, sessionHash: request.session.hash };
     const { cards, methodCount } = await signInCards(parts, user.id, viewer);
-    const contributed = await Promise.all(parts.userPanels().map(async (panel) => ({ template: panel.template, model: await panel.model(request, user) })));
+    const offered = await Promise.all(parts.userPanels().map(async (panel) => ({ template: panel.template, model: await panel.model(request, user) })));
+    const contributed = offered.filter(({ model }) => model !== null);
     return view('core/users/show', {
       title: user.email,
       user,

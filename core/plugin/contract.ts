@@ -168,7 +168,8 @@ export const afterSignOutSlot = slot<AfterSignOut>('sign-in.after-sign-out');
 /** A card on a page about something. */
 export interface Panel<Subject> {
   readonly template: string;
-  model(request: PageRequest, subject: Subject): Promise<object>;
+  /** Null: no card for this one. */
+  model(request: PageRequest, subject: Subject): Promise<object | null>;
 }
 export const accountPanelSlot = slot<Panel<User>>('account.panel');
 /** On the administrators' page of a user. */

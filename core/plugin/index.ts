@@ -5,9 +5,11 @@ export { type Actor, allows, authorize, type Permission, systemActor } from '../
 export type { PendingSignIn, SessionData } from '../accounts/session-data.ts';
 export type { FactorMethod, Proof, SecondFactor, SignInBrowser } from '../accounts/sign-in.ts';
 export { containing, type User, userByEmail, userById } from '../accounts/store.ts';
-export { users } from '../accounts/tables.ts';
+export { identities, users } from '../accounts/tables.ts';
 export { resourceCommand } from '../commands/resource.ts';
 export * from '../db/columns.ts';
+// The column kind: `json` is the reply.
+export { json as document } from '../db/columns.ts';
 export { each } from '../db/each.ts';
 export type { Db, Queries, ReadQueries } from '../db/open.ts';
 export { after, type Listed, orderOf, type Page, pageOf, type Term } from '../db/paging.ts';
@@ -16,7 +18,7 @@ export { Conflict, Forbidden, InvalidInput, messageOf, NotFound, PreconditionFai
 export type { EventName, Events } from '../events/bus.ts';
 export type { CertificateFacts, Certificates, KeyAndCertificate } from '../http/certificates.ts';
 export { type CsvColumns, csv } from '../http/csv.ts';
-export { field, otherErrors } from '../http/fields.ts';
+export { type FormField, field, otherErrors } from '../http/fields.ts';
 export { orShowAgain, readForm } from '../http/forms.ts';
 export { choiceFilter, pagerFor, readList, setFilters, sortLinks, withQuery } from '../http/lists.ts';
 export { download, json, leaveFor, localPath, type NavItem, type PageRequest, type Reply, type Route, raw, redirect, view } from '../http/route.ts';
@@ -29,8 +31,9 @@ export { paging, sortBy } from '../operations/query.ts';
 export { address, cidr, email, host, line, parse, prose, secretText, unique, within } from '../parse.ts';
 export { type Finder, finderSlot } from '../search/search.ts';
 export { defineSection, securitySection } from '../settings/sections.ts';
+export { differences } from '../settings/settings.ts';
 export type { Clock } from '../system/clock.ts';
-export { hashToken, randomToken } from '../system/secrets.ts';
+export { equalInConstantTime, hashToken, randomToken, type Secrets } from '../system/secrets.ts';
 export { createWebFetch, type WebFetch } from '../system/web-fetch.ts';
 export { VERSION } from '../version.ts';
 export {
