@@ -51,7 +51,8 @@ export function createFlow({ secrets }: Pick<Host, 'secrets'>, discovery: Discov
       idTokenExpected: true,
     });
     const claims = granted.claims();
-    if (claims === undefined) throw new Forbidden(text.signIn.wrongAnswer(provider.label));
+    // The library lets an empty subject pass, and everybody without one would be the same person.
+    if (!claims?.sub) throw new Forbidden(text.signIn.wrongAnswer(provider.label));
     const sources = [claims, ...(isComplete(claims, provider) ? [] : await userinfo(client, metadata, granted.access_token, claims.sub))];
     const email = emailIn(sources);
     if (!isDomainAllowed(email, provider.allowedDomains)) throw new Forbidden(text.signIn.domain(provider.label));

@@ -1,6 +1,6 @@
+import { apiOf, type TestApi } from './api.ts';
 import type { TestAnswer, TestApp, TestBrowser } from './app.ts';
 import { createTestApp } from './app.ts';
-import { apiOf, type TestApi } from './api.ts';
 import { CLIENT, startProvider, type TestProvider } from './oidc-provider.ts';
 
 export const ORIGIN = 'http://localhost:13000';
@@ -18,15 +18,20 @@ export interface OidcBox extends TestApp {
   answerFor(browser: TestBrowser, options?: { readonly as?: string; readonly returnTo?: string }): Promise<string>;
 }
 
+type BoxOptions = NonNullable<Parameters<typeof createTestApp>[0]> & { readonly claimsInIdToken?: boolean };
+
 export const ALICE = { email: 'alice@example.com', email_verified: true, name: 'Alice' };
 
-export async function createOidcBox(settings: Readonly<Record<string, unknown>> = {}, options: Parameters<typeof createTestApp>[0] = {}): Promise<OidcBox> {
+export async function createOidcBox(
+  settings: Readonly<Record<string, unknown>> = {},
+  { claimsInIdToken = true, ...options }: BoxOptions = {},
+): Promise<OidcBox> {
   const cleanUp = new AsyncDisposableStack();
   const box = cleanUp.use(await createTestApp(options));
   const api = await apiOf(box);
 
   async function addProvider(id: string, given: Readonly<Record<string, unknown>> = {}): Promise<TestProvider> {
-    const provider = cleanUp.use(await startProvider([`${ORIGIN}/auth/oidc/${id}/callback`]));
+    const provider = cleanUp.use(await startProvider([`${ORIGIN}/auth/oidc/${id}/callback`], { claimsInIdToken }));
     provider.people.set('alice', { ...ALICE });
     provider.loginAs = 'alice';
     const body = {
