@@ -35,6 +35,7 @@ const { createMemoryAdapter } = (await import(MEMORY)) as { createMemoryAdapter(
 export async function startProvider(
   redirectUris: readonly string[],
   { claimsInIdToken = true }: { readonly claimsInIdToken?: boolean } = {},
+  signedOutUris: readonly string[] = ['http://localhost:13000/login'],
 ): Promise<TestProvider> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -52,7 +53,7 @@ export async function startProvider(
         client_id: CLIENT.id,
         client_secret: CLIENT.secret,
         redirect_uris: [...redirectUris],
-        post_logout_redirect_uris: ['http://localhost:13000/login'],
+        post_logout_redirect_uris: [...signedOutUris],
         grant_types: ['authorization_code', 'refresh_token'],
         response_types: ['code'],
       },
