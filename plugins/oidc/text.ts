@@ -24,7 +24,7 @@ export const text = {
     address: 'Address',
     people: 'People',
     status: 'Status',
-    enabled: 'On the sign-in page',
+    enabled: 'On',
     disabled: 'Off',
     fromFile: 'from the file',
     fromFileLead: 'This provider stands in the file that WG_IDP_CONFIG_FILE names. It is changed there, and read at the next start.',
