@@ -42,6 +42,8 @@ export interface SecondFactor {
   readonly challengePath: string;
   /** The page where one is added, also by somebody whose sign-in waits for that (`enrolling`). */
   readonly enrolPath: string;
+  /** Whether one can be added and used at this box's address; yes when absent. */
+  isPossible?(): boolean;
   list(userId: UserId, db?: ReadQueries): Promise<readonly FactorMethod[]>;
   /** Removes one; core asks, records and tells. Removes nothing that is not the user's. */
   remove(tx: Queries, userId: UserId, methodId: string): Promise<void>;
@@ -62,10 +64,12 @@ export interface SignIn {
   connect(actor: Actor, identity: ProvenIdentity): Promise<void>;
   /** Counts a try by its account (email, or user id) and address. Throws TooManyRequests. */
   attempt(account: string, ip: string): Promise<void>;
+  /** The attempt was right, and does not count. */
+  succeeded(account: string, ip: string): Promise<void>;
   /** The sign-in that waits in this browser. Throws Unauthenticated when none does, or too long. */
   pendingOf(data: SessionData): PendingSignIn;
   /** Who may enrol a second factor here: the person signed in, or one whose sign-in waits for it. Throws Unauthenticated. */
-  enrolling(data: SessionData): UserId;
+  enrolling(browser: SignInBrowser): Promise<Actor>;
   /** A second factor of the pending user's was satisfied, so that the sign-in that waits is complete. */
   satisfy(browser: SignInBrowser): Promise<string>;
   /** The person has added a second factor; a sign-in that waited for it is complete. */
@@ -96,8 +100,7 @@ export function createSignIn(parts: SignInParts): SignIn {
     const now = clock.now();
     await db.transaction(async (tx) => {
       await tx.update(users).set({ lastSignedInAt: now, lastSignedInMethod: method, vpnSessionEndedAt: null, updatedAt: now }).where(eq(users.id, user.id));
-      const actor = { userId: user.id, name: user.email, role: user.role, via: 'page' as const, ip: browser.ip };
-      await audit.record(tx, actor, { action: 'user.signed-in', target: targetOf(user), changes: { method } });
+      await audit.record(tx, actorOf(user, browser), { action: 'user.signed-in', target: targetOf(user), changes: { method } });
     });
     await browser.session.begin({ userId: user.id, method, signedInAt: now.getTime(), ...(secondFactorAt === undefined ? {} : { secondFactorAt }) });
     events.emit('user.signed-in', { userId: user.id, method });
@@ -105,7 +108,7 @@ export function createSignIn(parts: SignInParts): SignIn {
 
   async function enabledUser(id: UserId): Promise<User> {
     const user = await userById(db, id);
-    if (user === null || user.disabledAt !== null) throw new Unauthenticated(en.signIn.wrong);
+    if (user === null || user.disabledAt !== null) throw new Unauthenticated(en.signIn.refused);
     return user;
   }
 
@@ -117,7 +120,7 @@ export function createSignIn(parts: SignInParts): SignIn {
   /** Without any plugin that offers one nobody can enrol: then the policy must not keep the owner out. */
   async function mustHaveSecondFactor({ role }: User): Promise<boolean> {
     const policy = await secondFactorPolicy();
-    return secondFactors().length > 0 && (policy === 'everyone' || (policy === 'admins' && role === 'admin'));
+    return secondFactors().some(isPossible) && (policy === 'everyone' || (policy === 'admins' && role === 'admin'));
   }
 
   async function prove(browser: SignInBrowser, userId: UserId, method: string, proof: Proof = 'first-factor'): Promise<string> {
@@ -172,12 +175,15 @@ export function createSignIn(parts: SignInParts): SignIn {
       await db.transaction((tx) => connectIdentity(tx, actor, identity, { audit, now: clock.now(), ip: actor.ip ?? '' }));
     },
     attempt: throttle.attempt,
+    succeeded: throttle.succeeded,
     pendingOf,
-    enrolling(data) {
-      if (data.userId !== undefined) return data.userId;
+    async enrolling(browser) {
+      const { data } = browser.session;
+      if (data.userId !== undefined) return actorOf(await enabledUser(data.userId), browser);
       const { userId, mustEnrol } = pendingOf(data);
-      if (!mustEnrol) throw new Unauthenticated(en.signIn.expired);
-      return userId;
+      // They may have added one elsewhere meanwhile: from then on the first factor alone must add none.
+      if (!mustEnrol || (await hasSecondFactor(userId))) throw new Unauthenticated(en.signIn.expired);
+      return actorOf(await enabledUser(userId), browser);
     },
     satisfy,
     async enrolled(browser) {
@@ -186,6 +192,15 @@ export function createSignIn(parts: SignInParts): SignIn {
       return (await parts.hasRecoveryCodes(who)) ? next : RECOVERY_CODES;
     },
   };
+}
+
+/** Whether people can add one here, and be asked for it. */
+export function isPossible(factor: SecondFactor): boolean {
+  return factor.isPossible?.() ?? true;
+}
+
+function actorOf({ id, email, role }: User, { ip }: SignInBrowser): Actor {
+  return { userId: id, name: email, role, via: 'page', ip };
 }
 
 async function rehash(db: Db, userId: UserId, password: string): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Factors } from '../accounts/factors.ts';
 import type { RecoveryCodes } from '../accounts/recovery-codes.ts';
-import type { SignIn } from '../accounts/sign-in.ts';
+import { isPossible, type SignIn } from '../accounts/sign-in.ts';
 import { TooManyRequests, Unauthenticated } from '../errors.ts';
 import { field } from '../http/fields.ts';
 import { type Reply, type Route, redirect, view } from '../http/route.ts';
@@ -28,8 +28,10 @@ export function secondStepPages({ signIn, factors, recoveryCodes }: SecondStepPa
         if (session.data.pending === undefined) return redirect('/');
         const { userId, mustEnrol } = signIn.pendingOf(session.data);
         const lists = await factors.of(userId);
-        if (mustEnrol)
-          return view('core/mfa', { title: en.signIn.enrolTitle, mustEnrol: true, factors: lists.map(({ factor }) => factor), hasRecovery: false });
+        if (mustEnrol) {
+          const possible = lists.map(({ factor }) => factor).filter(isPossible);
+          return view('core/mfa', { title: en.signIn.enrolTitle, mustEnrol: true, factors: possible, hasRecovery: false });
+        }
         const enrolled = lists.filter(({ methods }) => methods.length > 0).map(({ factor }) => factor);
         const hasRecovery = (await recoveryCodes.left(userId)) > 0;
         return view('core/mfa', { title: en.signIn.mfaTitle, mustEnrol: false, factors: enrolled, hasRecovery });

@@ -13,6 +13,7 @@ export { json as document } from '../db/columns.ts';
 export { each } from '../db/each.ts';
 export type { Db, Queries, ReadQueries } from '../db/open.ts';
 export { after, type Listed, orderOf, type Page, pageOf, type Term } from '../db/paging.ts';
+export { qrCode } from '../devices/qr.ts';
 export { devices } from '../devices/tables.ts';
 export { Conflict, Forbidden, InvalidInput, messageOf, NotFound, PreconditionFailed, TooManyRequests, Unauthenticated, Unavailable } from '../errors.ts';
 export type { EventName, Events } from '../events/bus.ts';

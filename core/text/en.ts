@@ -180,6 +180,7 @@ export const en = {
     password: 'Password',
     submit: 'Sign in',
     wrong: 'Email or password is wrong.',
+    refused: 'This account may not sign in. Ask an administrator.',
     throttled: (minutes: number) => `Too many attempts. Try again in ${plural(minutes, 'minute', 'minutes')}.`,
     signedOut: 'You are signed out.',
     or: 'or',
