@@ -27,7 +27,7 @@ export function pinPlugin(): PinPlugin {
             return redirect(await signIn.withIdentity(request, identity, JSON.parse(request.form.get('policy') ?? '{"mayCreate":true}')));
           }),
           route('/pin/enrol', async (request) => {
-            const userId = signIn.enrolling(request.session.data);
+            const userId = (await signIn.enrolling(request)).userId ?? '';
             pins.set(userId, [...of(userId), { id: `pin-${of(userId).length}`, name: 'My PIN', createdAt: clock.now(), lastUsedAt: null }]);
             return redirect(await signIn.enrolled(request));
           }),

@@ -31,7 +31,8 @@ export interface Bend {
   readonly id?: string;
   readonly userHandle?: string | undefined;
   readonly key?: KeyObject;
-  readonly attestation?: { readonly format: string; readonly statement: CborMap };
+  /** What vouches for the authenticator, given the bytes to sign. */
+  readonly attest?: (signed: Buffer) => { readonly format: string; readonly statement: CborMap };
 }
 
 const ORIGIN = 'http://localhost:13000';
@@ -47,9 +48,10 @@ export function createAuthenticator(): Authenticator {
     signatures: 1,
     make(options, bend = {}) {
       handle = options.user.id;
-      const { format, statement } = bend.attestation ?? { format: 'none', statement: new Map() };
       const credential = Buffer.concat([Buffer.alloc(16), uint16(rawId.length), rawId, coseKey(publicKey)]);
       const authData = Buffer.concat([authenticatorData(authenticator.signatures, bend, 0x40), credential]);
+      const client = clientData('webauthn.create', options.challenge, bend);
+      const { format, statement } = bend.attest?.(Buffer.concat([authData, sha256(client)])) ?? { format: 'none', statement: new Map() };
       const attestationObject = cbor(
         new Map<CborKey, CborValue>([
           ['fmt', format],
@@ -58,7 +60,7 @@ export function createAuthenticator(): Authenticator {
         ]),
       );
       const response = {
-        clientDataJSON: clientData('webauthn.create', options.challenge, bend).toString('base64url'),
+        clientDataJSON: client.toString('base64url'),
         attestationObject: attestationObject.toString('base64url'),
         transports: ['internal', '<script>'],
       };
