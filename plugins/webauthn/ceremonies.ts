@@ -10,8 +10,11 @@ export const CHALLENGE_FOR_MS = 5 * 60_000;
 /** EdDSA, ES256 and RS256 (WebAuthn Level 3 §5.4): what authenticators have and Node checks without experiments. */
 const ALGORITHMS = [-8, -7, -257];
 
-// Brings a megabyte of X.509 that few requests need.
-const library = () => import('@simplewebauthn/server');
+/** Half a megabyte, mostly X.509, that few requests need. It must find this polyfill, which the bundle would evaluate after it. */
+async function library() {
+  await import('reflect-metadata');
+  return import('@simplewebauthn/server');
+}
 
 /** What the browser is asked to make a key with; the challenge in it is for one response. */
 export async function registrationOptions(origin: string, actor: Actor, present: readonly Credential[]) {

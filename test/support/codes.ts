@@ -12,8 +12,3 @@ export function codeAt(secret: string, moment: Date): string {
   const offset = (mac.at(-1) ?? 0) & 15;
   return String((mac.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, '0');
 }
-
-/** The key in the page that adds an app. */
-export function secretIn(html: string): string {
-  return /otpauth:[^"]*[?&;]secret=([A-Z2-7]+)/.exec(html)?.[1] ?? '';
-}

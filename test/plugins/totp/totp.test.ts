@@ -1,11 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ADMIN, createTestApp, type TestApp, type TestBrowser } from '../../support/app.ts';
-import { codeAt, secretIn } from '../../support/codes.ts';
+import { codeAt } from '../../support/codes.ts';
 
 const USER = { email: 'user@example.com', password: 'the password of a user' };
 const ENROL = '/account/totp/new';
 const CHALLENGE = '/mfa/totp';
 const STEP_MS = 30_000;
+
+/** The key in the page that adds an app. */
+function secretIn(html: string): string {
+  return /otpauth:[^"]*[?&;]secret=([A-Z2-7]+)/.exec(html)?.[1] ?? '';
+}
 
 describe('authenticator apps', () => {
   let box: TestApp;
