@@ -1,4 +1,4 @@
-import type { Host, Plugin } from '#core';
+import { type Host, originSlot, type Plugin } from '#core';
 import { challengePages } from './challenge-pages.ts';
 import { createCredentials } from './credentials.ts';
 import { enrolPages } from './enrol-pages.ts';
@@ -16,7 +16,7 @@ export const webauthn: Plugin = {
   setup(host: Host) {
     const credentials = createCredentials(host);
     const { list, remove } = credentials;
-    const isPossible = () => whyImpossible(host.signIn.origin) === null;
+    const isPossible = () => host.all(originSlot).every((origin) => whyImpossible(origin) === null);
     return {
       pages: () => [
         ...enrolPages(host, credentials, enrolPath),
