@@ -87,6 +87,12 @@ function onlyAssertion(root: Element): Element {
   return assertion;
 }
 
+/** What node-saml says, in our words. */
+const WHY = [
+  [/signature|digest/i, text.why.signature],
+  [/audience/i, text.why.audience],
+] as const;
+
 interface Signed {
   readonly isResponseSigned: boolean;
   readonly isAssertionSigned: boolean;
@@ -112,7 +118,7 @@ async function verify(encoded: string, provider: Provider, { entityId, consumerU
   } catch (cause) {
     if (cause instanceof Forbidden) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
-    return refuse(/audience/i.test(message) ? text.why.audience : text.why.signature, message);
+    return refuse(WHY.find(([pattern]) => pattern.test(message))?.[1] ?? text.why.doesNotHold, message);
   }
 }
 

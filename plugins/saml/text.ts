@@ -121,6 +121,7 @@ export const text = {
     sharedId: 'two of its elements have the same ID',
     weakAlgorithm: (name: string) => `its signature uses ${name}, which is not allowed. Choose RSA-SHA256 at the provider`,
     signature: 'its signature is not the provider’s',
+    doesNotHold: 'its assertion does not hold (more in the log)',
     strangeCondition: 'it has a condition that is not known here',
     strangeTime: 'it has a time that cannot be read',
     notYet: 'it is not valid yet. Look at the clocks of provider and box',

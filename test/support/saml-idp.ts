@@ -81,7 +81,7 @@ export function describeIdp(entityId: string, signInUrl: string, certificates: r
     (pem) =>
       `<md:KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data><ds:X509Certificate>${derOf(pem)}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>`,
   );
-  return `<?xml version="1.0"?><!-- ours --><md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="${escape(entityId)}"><md:IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">${keys.join('')}<md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="${escape(signInUrl)}/post"/><md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="${escape(signInUrl)}"/></md:IDPSSODescriptor></md:EntityDescriptor>`;
+  return `<?xml version="1.0"?><!-- ours --><md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="${escaped(entityId)}"><md:IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">${keys.join('')}<md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="${escaped(signInUrl)}/post"/><md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="${escaped(signInUrl)}"/></md:IDPSSODescriptor></md:EntityDescriptor>`;
 }
 
 /** Reads the address that a browser was sent to. */
@@ -142,8 +142,8 @@ function describeResponse(asked: AskedFor, saying: Saying & { readonly issuer: s
   const { destination = asked.consumerUrl, inResponseTo = asked.id, status = 'Success' } = saying;
   return [
     `<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_r${randomUUID()}" Version="2.0" IssueInstant="${now.toISOString()}"`,
-    `${destination === '' ? '' : ` Destination="${escape(destination)}"`}${inResponseTo === '' ? '' : ` InResponseTo="${escape(inResponseTo)}"`}>`,
-    `<saml:Issuer>${escape(saying.issuer)}</saml:Issuer>`,
+    `${destination === '' ? '' : ` Destination="${escaped(destination)}"`}${inResponseTo === '' ? '' : ` InResponseTo="${escaped(inResponseTo)}"`}>`,
+    `<saml:Issuer>${escaped(saying.issuer)}</saml:Issuer>`,
     `<samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:${status}"/></samlp:Status>`,
     status === 'Success' ? describeAssertion(asked, saying, now) : '',
     '</samlp:Response>',
@@ -155,19 +155,19 @@ function describeAssertion(asked: AskedFor, saying: Saying & { readonly issuer: 
   const later = new Date(now.getTime() + 5 * MINUTE_MS);
   const { notBefore = now, notOnOrAfter = later, confirmedUntil = later, conditions = '', method = 'bearer' } = saying;
   const { subjectInResponseTo = saying.inResponseTo ?? asked.id, assertionIssuer = saying.issuer, nameIdAttributes = '' } = saying;
-  const values = (list: readonly string[]) => list.map((value) => `<saml:AttributeValue>${escape(value)}</saml:AttributeValue>`).join('');
+  const values = (list: readonly string[]) => list.map((value) => `<saml:AttributeValue>${escaped(value)}</saml:AttributeValue>`).join('');
   return [
     `<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="${saying.assertionId ?? `_a${randomUUID()}`}" Version="2.0" IssueInstant="${now.toISOString()}">`,
-    `<saml:Issuer>${escape(assertionIssuer)}</saml:Issuer>`,
-    `<saml:Subject><saml:NameID Format="${format}"${nameIdAttributes}>${escape(nameId)}</saml:NameID>`,
-    `<saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:${method}"><saml:SubjectConfirmationData InResponseTo="${escape(subjectInResponseTo)}" Recipient="${escape(recipient)}" NotOnOrAfter="${confirmedUntil.toISOString()}"/></saml:SubjectConfirmation></saml:Subject>`,
+    `<saml:Issuer>${escaped(assertionIssuer)}</saml:Issuer>`,
+    `<saml:Subject><saml:NameID Format="${format}"${nameIdAttributes}>${escaped(nameId)}</saml:NameID>`,
+    `<saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:${method}"><saml:SubjectConfirmationData InResponseTo="${escaped(subjectInResponseTo)}" Recipient="${escaped(recipient)}" NotOnOrAfter="${confirmedUntil.toISOString()}"/></saml:SubjectConfirmation></saml:Subject>`,
     `<saml:Conditions NotBefore="${notBefore.toISOString()}" NotOnOrAfter="${notOnOrAfter.toISOString()}">`,
-    `<saml:AudienceRestriction><saml:Audience>${escape(audience)}</saml:Audience></saml:AudienceRestriction>${conditions}</saml:Conditions>`,
+    `<saml:AudienceRestriction><saml:Audience>${escaped(audience)}</saml:Audience></saml:AudienceRestriction>${conditions}</saml:Conditions>`,
     `<saml:AuthnStatement AuthnInstant="${now.toISOString()}" SessionIndex="_s"><saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement>`,
     Object.keys(attributes).length === 0
       ? ''
       : `<saml:AttributeStatement>${Object.entries(attributes)
-          .map(([name, list]) => `<saml:Attribute Name="${escape(name)}">${values(list)}</saml:Attribute>`)
+          .map(([name, list]) => `<saml:Attribute Name="${escaped(name)}">${values(list)}</saml:Attribute>`)
           .join('')}</saml:AttributeStatement>`,
     '</saml:Assertion>',
   ].join('');
@@ -185,7 +185,7 @@ export async function serveIdp(saying: () => Saying = () => ({})) {
     const answer = idp.answer(asked, { now: new Date(), ...saying() });
     const button = '<button type="submit">Continue</button>';
     response.end(
-      `<!doctype html><title>Provider</title><form method="post" action="${escape(asked.consumerUrl)}"><input type="hidden" name="SAMLResponse" value="${answer}"><input type="hidden" name="RelayState" value="https://evil.example/">${button}</form><script>document.forms[0].submit()</script>`,
+      `<!doctype html><title>Provider</title><form method="post" action="${escaped(asked.consumerUrl)}"><input type="hidden" name="SAMLResponse" value="${answer}"><input type="hidden" name="RelayState" value="https://evil.example/">${button}</form><script>document.forms[0].submit()</script>`,
     );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -205,6 +205,6 @@ function derOf(pem: string): string {
   return pem.replace(/-----[^-]+-----|\s+/g, '');
 }
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replace(/[<>&"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }
