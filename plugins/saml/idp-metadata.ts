@@ -24,9 +24,9 @@ const MOST_CERTIFICATES = 10;
 const LEAST_RSA_BITS = 2048;
 
 /** Reads SAML 2.0 metadata. Throws InvalidInput for the field `metadata`, saying what is missing. */
-export function readIdpMetadata(xml: string): IdentityProvider {
+export async function readIdpMetadata(xml: string): Promise<IdentityProvider> {
   try {
-    const entity = entityOf(parseXml(xml.replace(/^\uFEFF/, ''), { largestBytes: LARGEST_METADATA_BYTES }));
+    const entity = entityOf(await parseXml(xml.replace(/^\uFEFF/, ''), { largestBytes: LARGEST_METADATA_BYTES }));
     const role = onlyChild(entity, NS.metadata, 'IDPSSODescriptor');
     const entityId = attribute(entity, 'entityID');
     if (role === null || entityId === null) throw new XmlRefused(text.metadata.noProvider);

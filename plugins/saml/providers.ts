@@ -54,7 +54,7 @@ export function createProviders({ db, clock, audit }: Pick<Host, 'db' | 'clock' 
       const given = parse(newProvider, input);
       const metadata = given.metadata.trim() === '' ? await fetchFrom(given) : given.metadata;
       const now = clock.now();
-      const row = { ...given, ...columnsOf(metadata, now), isFromFile: false, createdAt: now, updatedAt: now };
+      const row = { ...given, ...(await columnsOf(metadata, now)), isFromFile: false, createdAt: now, updatedAt: now };
       return db.transaction(async (tx) => {
         if ((await providerById(tx, row.id)) !== null) throw new InvalidInput({ id: [text.validation.idTaken(row.id)] });
         await tx.insert(samlProviders).values(row);
@@ -66,7 +66,7 @@ export function createProviders({ db, clock, audit }: Pick<Host, 'db' | 'clock' 
       authorize(actor, 'settings.manage');
       refuseFromFile(await get(actor, id));
       const { metadata, ...given } = parse(providerChanges, input);
-      const set = { ...definedOf(given), ...(metadata === undefined ? {} : columnsOf(metadata, clock.now())) };
+      const set = { ...definedOf(given), ...(metadata === undefined ? {} : await columnsOf(metadata, clock.now())) };
       return change(actor, id, set, 'saml-provider.changed');
     },
     remove: (actor, id) =>
@@ -79,7 +79,7 @@ export function createProviders({ db, clock, audit }: Pick<Host, 'db' | 'clock' 
       }),
     async fetchMetadata(actor, id) {
       const metadata = await fetchFrom(await get(actor, id));
-      return change(actor, id, columnsOf(metadata, clock.now()), 'saml-provider.metadata-fetched');
+      return change(actor, id, await columnsOf(metadata, clock.now()), 'saml-provider.metadata-fetched');
     },
   };
 }
@@ -99,8 +99,8 @@ export async function fetchFrom({ metadataUrl, mayReachThisBox }: Pick<Provider,
 }
 
 /** What is stored of metadata: the document, and what was read from it. */
-export function columnsOf(metadata: string, metadataAt: Date): IdentityProvider & Pick<Provider, 'metadata' | 'metadataAt'> {
-  return { ...readIdpMetadata(metadata), metadata, metadataAt };
+export async function columnsOf(metadata: string, metadataAt: Date): Promise<IdentityProvider & Pick<Provider, 'metadata' | 'metadataAt'>> {
+  return { ...(await readIdpMetadata(metadata)), metadata, metadataAt };
 }
 
 export function targetOf({ id, label }: Pick<Provider, 'id' | 'label'>) {

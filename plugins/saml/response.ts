@@ -30,18 +30,18 @@ export function refuse(why: string, detail?: unknown): never {
 
 /**
  * Reads what a browser brings from a provider (HTTP-POST binding). What is cheap to find wrong is looked at before signatures are
- * computed, node-saml verifies them, and the assertion comes from the bytes that were verified. Throws Forbidden, saying why.
+ * computed, node-saml verifies them, and the assertion comes from the bytes that were verified. Throws Forbidden or XmlRefused, saying why.
  */
 export async function readResponse(encoded: string, { provider, facts, isExpected }: Expectation): Promise<SignedAnswer> {
-  const root = parseAnswer(decode(encoded));
+  const root = await parseAnswer(decode(encoded));
   const requestId = checkResponse(root, provider, facts);
   if (!(await isExpected(requestId))) refuse(text.why.unexpected);
   checkStatus(root, provider);
-  const { isResponseSigned, isAssertionSigned } = orRefuse(() => checkSignatures(root, onlyAssertion(root)));
+  const { isResponseSigned, isAssertionSigned } = checkSignatures(root, onlyAssertion(root));
   if (!isAssertionSigned && (provider.requireSignedAssertion || !isResponseSigned)) refuse(text.why.assertionNotSigned);
   if (!isResponseSigned && provider.requireSignedResponse) refuse(text.why.responseNotSigned);
   const signed = await verify(encoded, provider, facts, { isResponseSigned, isAssertionSigned });
-  return { requestId, assertion: parseAnswer(signed) };
+  return { requestId, assertion: await parseAnswer(signed) };
 }
 
 /** Base64 may come in lines (RFC 2045); anything else in it is refused. */
@@ -56,20 +56,20 @@ function decode(encoded: string): string {
   }
 }
 
-function parseAnswer(xml: string): Element {
-  return orRefuse(() => parseXml(xml, { largestBytes: LARGEST_RESPONSE_BYTES, isPlain: true }));
+function parseAnswer(xml: string): Promise<Element> {
+  return parseXml(xml, { largestBytes: LARGEST_RESPONSE_BYTES, isPlain: true });
 }
 
 /** What the response says of itself; answers the request it belongs to. Not signed in every case, so it only ever refuses. */
 function checkResponse(root: Element, provider: Provider, { consumerUrl }: ServiceProviderFacts): string {
   if (root.localName !== 'Response' || root.namespaceURI !== NS.protocol || attribute(root, 'Version') !== '2.0') refuse(text.why.noResponse);
-  if (orRefuse(() => textOf(onlyChild(root, NS.assertion, 'Issuer'))) !== provider.entityId) refuse(text.why.issuer);
+  if (textOf(onlyChild(root, NS.assertion, 'Issuer')) !== provider.entityId) refuse(text.why.issuer);
   if (attribute(root, 'Destination') !== consumerUrl) refuse(text.why.destination);
   return attribute(root, 'InResponseTo') ?? refuse(text.why.unsolicited);
 }
 
 function checkStatus(root: Element, provider: Provider): void {
-  const code = orRefuse(() => onlyChild(onlyChild(root, NS.protocol, 'Status') ?? root, NS.protocol, 'StatusCode'));
+  const code = onlyChild(onlyChild(root, NS.protocol, 'Status') ?? root, NS.protocol, 'StatusCode');
   const value = attribute(code, 'Value');
   if (code === null || value === null) refuse(text.why.noResponse);
   if (value === SUCCESS) return;
@@ -122,15 +122,12 @@ async function verify(encoded: string, provider: Provider, { entityId, consumerU
   }
 }
 
-/** What `look` finds, with what is wrong in the XML said as a refusal. */
-export function orRefuse<T>(look: () => T): T {
+/** What the reading of an answer comes to, with what is wrong in its XML said as a refusal. */
+export async function orRefuse<T>(reading: () => Promise<T>): Promise<T> {
   try {
-    return look();
+    return await reading();
   } catch (error) {
-    return error instanceof XmlRefused ? refuse(error.message) : raise(error);
+    if (error instanceof XmlRefused) refuse(error.message);
+    throw error;
   }
-}
-
-function raise(error: unknown): never {
-  throw error;
 }

@@ -19,7 +19,7 @@ const actor = systemActor('WG_IDP_CONFIG_FILE', 'job');
  */
 export async function plantSeed(host: Pick<Host, 'db' | 'clock' | 'audit' | 'log'>, list: unknown): Promise<Seed> {
   const { db, clock, audit, log } = host;
-  const wanted = readSeed(list);
+  const wanted = await readSeed(list);
   let missing: readonly NewProvider[] = [];
   for (const provider of wanted) {
     const metadata = provider.metadata || (await metadataFetchedBefore(provider));
@@ -34,7 +34,7 @@ export async function plantSeed(host: Pick<Host, 'db' | 'clock' | 'audit' | 'log
   }
 
   async function plant(provider: NewProvider, metadata: string): Promise<void> {
-    const read = nameProblems(provider.id, () => columnsOf(metadata, clock.now()));
+    const read = await nameProblems(provider.id, () => columnsOf(metadata, clock.now()));
     await db.transaction(async (tx) => {
       const before = await providerById(tx, provider.id);
       const kept = before?.metadata === metadata ? before.metadataAt : read.metadataAt;
@@ -69,10 +69,10 @@ export async function plantSeed(host: Pick<Host, 'db' | 'clock' | 'audit' | 'log
 }
 
 /** In the file names are written as the API writes them: `email_attribute`. */
-function readSeed(list: unknown): readonly NewProvider[] {
+async function readSeed(list: unknown): Promise<readonly NewProvider[]> {
   if (list === undefined || list === null) return [];
   if (!Array.isArray(list)) throw new InvalidInput({ saml: [text.seed.notAList] });
-  const wanted = list.map((entry: unknown, index) => nameProblems(`[${index}]`, () => readEntry(entry)));
+  const wanted = await Promise.all(list.map((entry: unknown, index) => nameProblems(`[${index}]`, async () => readEntry(entry))));
   const twice = wanted.find(({ id }, index) => wanted.findIndex((other) => other.id === id) !== index);
   if (twice) throw new InvalidInput({ [`saml ${twice.id}`]: [text.validation.idTaken(twice.id)] });
   return wanted;
@@ -90,9 +90,9 @@ function camelCase(name: string): string {
 }
 
 /** The same problems with the entry's name before the field's. */
-function nameProblems<T>(entry: string, work: () => T): T {
+async function nameProblems<T>(entry: string, work: () => Promise<T>): Promise<T> {
   try {
-    return work();
+    return await work();
   } catch (error) {
     if (!(error instanceof InvalidInput)) throw error;
     throw new InvalidInput(Object.fromEntries(Object.entries(error.fields).map(([name, messages]) => [`saml ${entry} ${name}`.trim(), messages])), {

@@ -70,11 +70,11 @@ export function createSamlSignIn({ db, clock, log, signIn, serviceProvider, exch
     async consume({ form, origin }, provider) {
       const facts = serviceProviderFacts(origin, provider.id);
       const isExpected = (requestId: string) => exchange.isExpected(requestId, provider.id);
-      const { requestId, assertion } = await readResponse(form.get('SAMLResponse') ?? '', { provider, facts, isExpected });
-      const { person, id, usableUntil } = orRefuse(() => ({
-        ...checkAssertion(assertion, { provider, facts, requestId, now: clock.now() }),
-        person: personOf(assertion, provider),
-      }));
+      const { requestId, person, id, usableUntil } = await orRefuse(async () => {
+        const { requestId, assertion } = await readResponse(form.get('SAMLResponse') ?? '', { provider, facts, isExpected });
+        const checked = checkAssertion(assertion, { provider, facts, requestId, now: clock.now() });
+        return { requestId, ...checked, person: personOf(assertion, provider) };
+      });
       const used = { issuer: provider.entityId, id, usableUntil };
       const ticket = await exchange.accept({ requestId, providerId: provider.id, assertion: used, person }, TICKET_FOR_MS);
       if (ticket === null) throw new Forbidden(text.refused(text.why.used));

@@ -31,11 +31,11 @@ describe('SimpleSAMLphp', () => {
       const next = response.headers.get('location');
       return next === null ? { url, text: await response.text() } : open(new URL(next, url).href);
     };
-    const valueOf = (text: string, name: string) => unescaped(new RegExp(`name="${name}" value="([^"]*)"`).exec(text)?.[1] ?? '');
+    const fieldOf = (text: string, name: string) => unescaped(new RegExp(`name="${name}" value="([^"]*)"`).exec(text)?.[1] ?? '');
     const login = await open(address);
-    const form = new URLSearchParams({ username: PHP_USER.name, password: PHP_USER.password, AuthState: valueOf(login.text, 'AuthState') });
+    const form = new URLSearchParams({ username: PHP_USER.name, password: PHP_USER.password, AuthState: fieldOf(login.text, 'AuthState') });
     const answer = await open(login.url, form);
-    const said = valueOf(answer.text, 'SAMLResponse');
+    const said = fieldOf(answer.text, 'SAMLResponse');
     if (said === '') throw new Error(`no answer: ${answer.text.slice(0, 2_000)} ${provider.output().slice(-2_000)}`);
     return said;
   }
