@@ -27,7 +27,7 @@ export const saml: Plugin = {
     void seed.fetchMissing();
     return {
       pages: () => [...signInPages({ signIn, serviceProvider }), ...providerPages({ providers, keyPairs, clock: host.clock })],
-      nav: [{ label: text.nav, path: ROOT, icon: 'building', permission: 'settings.manage', group: 'settings' }],
+      nav: [{ label: text.nav, path: ROOT, icon: 'login-2', permission: 'settings.manage', group: 'settings' }],
       api: samlOperations({ ...host, providers, keyPairs }),
       signIn: signIn.methods,
       jobs: [
@@ -35,7 +35,7 @@ export const saml: Plugin = {
         { id: 'old-exchanges', everyMs: 60 * MINUTE_MS, deadlineMs: MINUTE_MS, run: exchange.removeExpired },
         expiryJob(host, keyPairs),
       ],
-      fills: [fill(accountPanelSlot, connectPanel(signIn))],
+      fills: [fill(accountPanelSlot, connectPanel(host, signIn))],
     };
   },
 };

@@ -1,5 +1,5 @@
 import { eq } from 'drizzle-orm';
-import { type Actor, authorize, Conflict, createWebFetch, type Host, InvalidInput, NotFound, parse, type Queries, Unavailable } from '#core';
+import { type Actor, authorize, Conflict, createWebFetch, differences, type Host, InvalidInput, NotFound, parse, type Queries, Unavailable } from '#core';
 import { type CertificateFacts, describeCertificate, type IdentityProvider, LARGEST_METADATA_BYTES, readIdpMetadata } from './idp-metadata.ts';
 import { newProvider, providerChanges } from './schema.ts';
 import { allProviders, type Provider, providerById } from './store.ts';
@@ -38,7 +38,7 @@ export function createProviders({ db, clock, audit }: Pick<Host, 'db' | 'clock' 
         .set({ ...set, updatedAt: clock.now() })
         .where(eq(samlProviders.id, id));
       const after = await get(actor, id, tx);
-      await audit.record(tx, actor, { action, target: targetOf(after), changes: differences(before, after) });
+      await audit.record(tx, actor, { action, target: targetOf(after), changes: differences(shown(before), shown(after)) });
       return after;
     });
   }
@@ -124,12 +124,6 @@ export function shown({
   ...provider
 }: Provider): Readonly<Record<string, unknown>> {
   return { ...provider, certificates: certificatesOf(provider).map(({ fingerprint }) => fingerprint) };
-}
-
-function differences(before: Provider, after: Provider): Readonly<Record<string, unknown>> {
-  const [was, is] = [shown(before), shown(after)];
-  const changed = Object.keys(is).filter((key) => JSON.stringify(was[key]) !== JSON.stringify(is[key]));
-  return Object.fromEntries(changed.map((key) => [key, [was[key], is[key]]]));
 }
 
 function definedOf<T extends object>(given: T): Partial<Provider> {

@@ -54,7 +54,7 @@ export const newProvider = z.strictObject({
   emailIsVerified: choices.emailIsVerified.default(true),
   groupsAttribute: choices.groupsAttribute.default(null),
   adminGroups: choices.adminGroups.default([]),
-  autoCreate: choices.autoCreate.default(true),
+  autoCreate: choices.autoCreate.default(false),
   emailDomains: choices.emailDomains.default([]),
   isTrustedForSecondFactor: choices.isTrustedForSecondFactor.default(false),
   enabled: choices.enabled.default(true),

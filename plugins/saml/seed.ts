@@ -14,7 +14,7 @@ export interface Seed {
 const actor = systemActor('WG_IDP_CONFIG_FILE', 'job');
 
 /**
- * Makes the providers be as the file wants them, and takes away those it wants no longer. Throws InvalidInput naming entry and field.
+ * Makes the providers be as the file wants them; what it no longer names can be edited on the page. Throws InvalidInput naming entry and field.
  * Metadata that stands elsewhere is fetched afterwards and once: a provider that does not answer keeps nobody waiting.
  */
 export async function plantSeed(host: Pick<Host, 'db' | 'clock' | 'audit' | 'log'>, list: unknown): Promise<Seed> {
@@ -26,7 +26,7 @@ export async function plantSeed(host: Pick<Host, 'db' | 'clock' | 'audit' | 'log
     if (metadata === null) missing = [...missing, provider];
     else await plant(provider, metadata);
   }
-  await uproot(wanted.map(({ id }) => id));
+  await release(wanted.map(({ id }) => id));
 
   async function metadataFetchedBefore({ id, metadataUrl }: NewProvider): Promise<string | null> {
     const present = await providerById(db, id);
@@ -46,11 +46,10 @@ export async function plantSeed(host: Pick<Host, 'db' | 'clock' | 'audit' | 'log
     });
   }
 
-  async function uproot(ids: readonly string[]): Promise<void> {
+  async function release(ids: readonly string[]): Promise<void> {
     await db.transaction(async (tx) => {
       const others = and(eq(samlProviders.isFromFile, true), notInArray(samlProviders.id, [...ids]));
-      for (const provider of await tx.delete(samlProviders).where(others).returning())
-        await audit.record(tx, actor, { action: 'saml-provider.deleted', target: targetOf(provider) });
+      await tx.update(samlProviders).set({ isFromFile: false, updatedAt: clock.now() }).where(others);
     });
   }
 

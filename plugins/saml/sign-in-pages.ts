@@ -1,6 +1,7 @@
-import { leaveFor, localPath, type Panel, type Route, raw, redirect, type User, view } from '#core';
+import { type Host, leaveFor, localPath, type Panel, type Route, raw, redirect, type User, view } from '#core';
 import { ROOT, type ServiceProvider } from './service-provider.ts';
 import type { SamlSignIn } from './sign-in.ts';
+import { connectedMethods } from './store.ts';
 import { text } from './text.ts';
 
 const CONNECT = '/account/saml';
@@ -59,12 +60,14 @@ export function signInPages({ signIn, serviceProvider }: SignInPageParts): reado
   ];
 }
 
-/** The card on the account page: providers to connect. */
-export function connectPanel(signIn: SamlSignIn): Panel<User> {
+/** The card on the account page: providers that are not connected yet. */
+export function connectPanel({ db }: Pick<Host, 'db'>, signIn: SamlSignIn): Panel<User> {
   return {
     template: 'saml/_connect',
-    async model() {
-      const methods = await signIn.methods();
+    async model(_request, user) {
+      const connected = await connectedMethods(db, user.id);
+      const methods = (await signIn.methods()).filter(({ id }) => !connected.has(id));
+      if (methods.length === 0) return null;
       return { text: text.connect, root: CONNECT, methods: methods.map(({ id, label }) => ({ id: id.replace('saml:', ''), label })) };
     },
   };

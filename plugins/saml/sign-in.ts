@@ -52,7 +52,7 @@ export function createSamlSignIn({ db, clock, log, signIn, serviceProvider, exch
     known,
     async methods() {
       const offered = (await allProviders(db)).filter(({ enabled }) => enabled);
-      return offered.map(({ id, label }) => ({ id: methodId(id), label, path: `${ROOT}/auth/signin/${id}`, icon: 'building' }));
+      return offered.map(({ id, label }) => ({ id: methodId(id), label, path: `${ROOT}/auth/signin/${id}`, icon: 'login-2' }));
     },
     async enabled(id) {
       const provider = await known(id);

@@ -1,5 +1,5 @@
 import { and, asc, eq, gt, lt } from 'drizzle-orm';
-import { type Host, hashToken, type Queries, type ReadQueries, randomToken } from '#core';
+import { type Host, hashToken, identities, type Queries, type ReadQueries, randomToken, type UserId } from '#core';
 import type { Person } from './person.ts';
 import { samlAnswers, samlAssertions, samlKeys, samlProviders, samlRequests } from './tables.ts';
 
@@ -17,6 +17,12 @@ export async function providerById(db: ReadQueries, id: string): Promise<Provide
 
 export async function keysOf(db: ReadQueries): Promise<readonly StoredKey[]> {
   return db.select().from(samlKeys).orderBy(asc(samlKeys.state));
+}
+
+/** The methods whose identities somebody has connected already. */
+export async function connectedMethods(db: ReadQueries, userId: UserId): Promise<ReadonlySet<string>> {
+  const rows = await db.select({ method: identities.provider }).from(identities).where(eq(identities.userId, userId));
+  return new Set(rows.map(({ method }) => method));
 }
 
 /** What is remembered of a sign-in on its way, in the database so that a restart forgets nothing. */

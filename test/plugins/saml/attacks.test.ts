@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +14,7 @@ const without = (xml: string, pattern: RegExp) => xml.replace(pattern, '');
 /** What an attacker would like to be: the signed assertion without its signature, about somebody else, with an ID of its own. */
 const forged = (signed: string) =>
   without(signed, SIGNATURE)
-    .replace(/ ID="_a[^"]*"/, ' ID="_forged"')
+    .replace(/ ID="_a[^"]*"/, ` ID="_forged${randomUUID()}"`)
     .replaceAll('alice@example.com', 'root@example.com');
 /** Puts the original where `place` says, with the forged in its stead. */
 const wrap = (place: (original: string, evil: string) => string) => (xml: string) => {
@@ -64,7 +65,7 @@ describe('an answer from a SAML provider', () => {
         const evil = original
           .replace(/ ID="_r[^"]*"/, ' ID="_evil"')
           .replaceAll('alice@example.com', 'root@example.com')
-          .replace(/ ID="_a[^"]*"/, ' ID="_forged"');
+          .replace(/ ID="_a[^"]*"/, ` ID="_forged${randomUUID()}"`);
         return evil.replace('</saml:Issuer>', () => `</saml:Issuer>${signature.replace('</ds:Signature>', () => `${original}</ds:Signature>`)}`);
       },
     },
@@ -76,7 +77,7 @@ describe('an answer from a SAML provider', () => {
         const evil = original
           .replace(/ ID="_r[^"]*"/, ' ID="_evil"')
           .replaceAll('alice@example.com', 'root@example.com')
-          .replace(/ ID="_a[^"]*"/, ' ID="_forged"');
+          .replace(/ ID="_a[^"]*"/, ` ID="_forged${randomUUID()}"`);
         return evil.replace('</saml:Issuer>', () => `</saml:Issuer>${original}${signature}`);
       },
     },
@@ -106,7 +107,7 @@ describe('an answer from a SAML provider', () => {
       ),
     },
     'a forged assertion with the ID of the signed one': {
-      after: wrap((original, evil) => evil.replace('_forged', / ID="([^"]*)"/.exec(original)?.[1] ?? '') + original),
+      after: wrap((original, evil) => evil.replace(/_forged[^"]*/, / ID="([^"]*)"/.exec(original)?.[1] ?? '') + original),
     },
   };
   it.each(Object.entries(wrappings))('that is wrapped is refused: %s', async (_, saying) => {
