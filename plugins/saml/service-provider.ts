@@ -43,7 +43,7 @@ export function createServiceProvider(keyPairs: KeyPairs, { log }: Pick<Host, 'l
       const { privateKey } = await keyPairs.current();
       const xml = describe(serviceProviderFacts(origin, provider.id), provider, await keyPairs.certificates());
       if (!provider.signMetadata) return xml;
-      const { SignedXml } = await import('xml-crypto');
+      const { SignedXml } = await import('./libraries.ts');
       const signature = new SignedXml({ privateKey, signatureAlgorithm: RSA_SHA256, canonicalizationAlgorithm: EXCLUSIVE_C14N });
       signature.addReference({ xpath: '/*', digestAlgorithm: SHA256, transforms: [ENVELOPED, EXCLUSIVE_C14N] });
       signature.computeSignature(xml, { prefix: 'ds', location: { reference: '/*', action: 'prepend' } });
@@ -51,7 +51,7 @@ export function createServiceProvider(keyPairs: KeyPairs, { log }: Pick<Host, 'l
     },
     async requestUrl(origin, provider, requestId) {
       const { entityId, consumerUrl } = serviceProviderFacts(origin, provider.id);
-      const { SAML } = await import('@node-saml/node-saml');
+      const { SAML } = await import('./libraries.ts');
       const saml = new SAML({
         issuer: entityId,
         callbackUrl: consumerUrl,

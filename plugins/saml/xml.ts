@@ -24,8 +24,7 @@ export async function parseXml(text: string, { largestBytes, isPlain = false }: 
   if (Buffer.byteLength(text) > largestBytes) throw new XmlRefused(`it has more than ${largestBytes} bytes`);
   if (DOCUMENT_TYPE.test(text)) throw new XmlRefused('it has a document type, which is not allowed');
   if (isPlain && BEYOND_ELEMENTS.test(text)) throw new XmlRefused('it has comments or processing instructions, which are not allowed');
-  // Only a box where people come from a provider needs it.
-  const { DOMParser, onWarningStopParsing } = await import('@xmldom/xmldom');
+  const { DOMParser, onWarningStopParsing } = await import('./libraries.ts');
   try {
     const { documentElement } = new DOMParser({ onError: onWarningStopParsing }).parseFromString(text.trim(), 'text/xml');
     // The same interfaces, declared anew.

@@ -188,7 +188,7 @@ describe('an answer from a SAML provider', () => {
   const elsewhere = 'https://elsewhere.example/acs';
   const at = (ms: number) => new Date(Date.parse('2026-06-01T12:00:00Z') + ms);
   const misdirected: readonly (readonly [string, string, Saying])[] = [
-    ['from another issuer', 'another issuer', { issuer: 'https://evil.example' }],
+    ['from another issuer', 'another issuer', { issuer: 'https://evil.example', assertionIssuer: 'https://idp.example' }],
     ['whose assertion is from another issuer', 'another issuer', { assertionIssuer: 'https://evil.example' }],
     ['for another audience', 'another service', { audience: 'https://elsewhere.example' }],
     ['for another recipient', 'Recipient', { recipient: elsewhere }],

@@ -85,7 +85,7 @@ describe('SAML providers in WG_IDP_CONFIG_FILE', () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const entry = { ...acme(), metadata: '', metadata_url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, may_reach_this_box: true };
-    await using box = await boot([entry]);
+    const box = await boot([entry]);
     expect(stateOf(box)).toEqual({ kind: 'running' });
     await until('it to be asked', () => asked === 1);
     expect((await box.browser().get('/login')).status).toBe(200);
