@@ -91,10 +91,10 @@ export const text = {
   connect: {
     heading: 'Connect a provider',
     lead: 'Sign in here with an account elsewhere from then on.',
-    connect: (label: string) => `Connect ${label}`,
+    connect: 'Connect',
     title: (label: string) => `Connect ${label}`,
     goOn: (label: string) => `Sign in at ${label} with the account that is to let you in here.`,
-    button: (label: string) => `Go to ${label}`,
+    button: 'Go on',
   },
   connected: (label: string) => `${label} is connected.`,
   startAgain: 'This sign-in is over, or was used already. Please start again.',
