@@ -49,11 +49,11 @@ CREATE TABLE `saml_providers` (
 	`email_is_verified` integer NOT NULL,
 	`groups_attribute` text,
 	`admin_groups` text NOT NULL,
-	`auto_create` integer NOT NULL,
-	`email_domains` text NOT NULL,
-	`is_trusted_for_second_factor` integer NOT NULL,
+	`auto_create_users` integer NOT NULL,
+	`allowed_domains` text NOT NULL,
+	`trusted_for_second_factor` integer NOT NULL,
 	`enabled` integer NOT NULL,
-	`is_from_file` integer NOT NULL
+	`from_file` integer NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE `saml_requests` (

@@ -48,9 +48,16 @@ export function createKeyPairs({ db, clock, secrets, audit }: Pick<Host, 'db' | 
     });
   }
 
+  /** Making a pair takes a second: many who ask for the first one wait for the same. */
+  let first: ReturnType<typeof make> | null = null;
+
   async function current(): Promise<KeyPair> {
     const present = inState(await keysOf(db), 'current');
-    return opened(present ?? (await make(systemActor('saml', 'job'), 'current', 'saml-key.made')).key);
+    if (present) return opened(present);
+    first ??= make(systemActor('saml', 'job'), 'current', 'saml-key.made').finally(() => {
+      first = null;
+    });
+    return opened((await first).key);
   }
 
   return {

@@ -21,7 +21,7 @@ const providerAnswer = z.strictObject({
   signInUrl: z.string(),
   certificates: z.array(certificateAnswer),
   metadataAt: moment,
-  isFromFile: z.boolean(),
+  fromFile: z.boolean(),
 });
 const keyAnswer = z.strictObject({ certificates: z.array(certificateAnswer.extend({ pem: z.string() })), isRenewing: z.boolean() });
 

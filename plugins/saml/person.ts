@@ -88,10 +88,10 @@ function plain(value: string): string {
   return /\p{Cc}/u.test(value) || value.length > LONGEST ? refuse(text.why.strangeValue) : value;
 }
 
-function refuseOtherDomains(email: string | null, { emailDomains }: Provider): void {
-  if (emailDomains.length === 0) return;
+function refuseOtherDomains(email: string | null, { allowedDomains }: Provider): void {
+  if (allowedDomains.length === 0) return;
   const domain = email?.split('@').at(-1)?.toLowerCase() ?? '';
-  if (!emailDomains.includes(domain)) refuse(text.why.otherDomain(domain.slice(0, 253)));
+  if (!allowedDomains.includes(domain)) refuse(text.why.otherDomain(domain.slice(0, 253)));
 }
 
 function roleOf(attributes: Attributes, { groupsAttribute, adminGroups }: Provider): Person['role'] {

@@ -79,7 +79,8 @@ function onePages({ providers, clock }: ProviderPageParts): readonly Route[] {
       facts: serviceProviderFacts(origin, provider.id),
       groups,
       action: `${ROOT}/${provider.id}`,
-      problems: problemsOf(state, groups),
+      // A provider from the file is shown without its form.
+      problems: problemsOf(state, provider.fromFile ? [] : groups),
     });
   }
 

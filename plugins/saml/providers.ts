@@ -54,7 +54,7 @@ export function createProviders({ db, clock, audit }: Pick<Host, 'db' | 'clock' 
       const given = parse(newProvider, input);
       const metadata = given.metadata.trim() === '' ? await fetchFrom(given) : given.metadata;
       const now = clock.now();
-      const row = { ...given, ...(await columnsOf(metadata, now)), isFromFile: false, createdAt: now, updatedAt: now };
+      const row = { ...given, ...(await columnsOf(metadata, now)), fromFile: false, createdAt: now, updatedAt: now };
       return db.transaction(async (tx) => {
         if ((await providerById(tx, row.id)) !== null) throw new InvalidInput({ id: [text.validation.idTaken(row.id)] });
         await tx.insert(samlProviders).values(row);
@@ -111,8 +111,8 @@ export function certificatesOf({ certificates }: Pick<Provider, 'certificates'>)
   return certificates.map(describeCertificate);
 }
 
-function refuseFromFile({ isFromFile }: Provider): void {
-  if (isFromFile) throw new Conflict(text.fromFile);
+function refuseFromFile({ fromFile }: Provider): void {
+  if (fromFile) throw new Conflict(text.fromFile);
 }
 
 /** For the audit log: certificates by their fingerprints, and not the whole document. */

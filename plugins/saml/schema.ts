@@ -32,9 +32,9 @@ const choices = {
   emailIsVerified: z.boolean(),
   groupsAttribute: attributeName.nullable(),
   adminGroups: groups,
-  autoCreate: z.boolean(),
-  emailDomains: z.array(emailDomain).max(64),
-  isTrustedForSecondFactor: z.boolean(),
+  autoCreateUsers: z.boolean(),
+  allowedDomains: z.array(emailDomain).max(64),
+  trustedForSecondFactor: z.boolean(),
   enabled: z.boolean(),
 };
 
@@ -54,9 +54,9 @@ export const newProvider = z.strictObject({
   emailIsVerified: choices.emailIsVerified.default(true),
   groupsAttribute: choices.groupsAttribute.default(null),
   adminGroups: choices.adminGroups.default([]),
-  autoCreate: choices.autoCreate.default(false),
-  emailDomains: choices.emailDomains.default([]),
-  isTrustedForSecondFactor: choices.isTrustedForSecondFactor.default(false),
+  autoCreateUsers: choices.autoCreateUsers.default(false),
+  allowedDomains: choices.allowedDomains.default([]),
+  trustedForSecondFactor: choices.trustedForSecondFactor.default(false),
   enabled: choices.enabled.default(true),
 });
 

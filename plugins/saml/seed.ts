@@ -39,7 +39,7 @@ export async function plantSeed(host: Pick<Host, 'db' | 'clock' | 'audit' | 'log
       const before = await providerById(tx, provider.id);
       const kept = before?.metadata === metadata ? before.metadataAt : read.metadataAt;
       const now = clock.now();
-      const row: Provider = { ...provider, ...read, metadataAt: kept, isFromFile: true, createdAt: before?.createdAt ?? now, updatedAt: now };
+      const row: Provider = { ...provider, ...read, metadataAt: kept, fromFile: true, createdAt: before?.createdAt ?? now, updatedAt: now };
       if (before !== null && JSON.stringify(shown(before)) === JSON.stringify(shown(row))) return;
       await tx.insert(samlProviders).values(row).onConflictDoUpdate({ target: samlProviders.id, set: row });
       await audit.record(tx, actor, { action: 'saml-provider.seeded', target: targetOf(row), changes: shown(row) });
@@ -48,8 +48,8 @@ export async function plantSeed(host: Pick<Host, 'db' | 'clock' | 'audit' | 'log
 
   async function release(ids: readonly string[]): Promise<void> {
     await db.transaction(async (tx) => {
-      const others = and(eq(samlProviders.isFromFile, true), notInArray(samlProviders.id, [...ids]));
-      await tx.update(samlProviders).set({ isFromFile: false, updatedAt: clock.now() }).where(others);
+      const others = and(eq(samlProviders.fromFile, true), notInArray(samlProviders.id, [...ids]));
+      await tx.update(samlProviders).set({ fromFile: false, updatedAt: clock.now() }).where(others);
     });
   }
 

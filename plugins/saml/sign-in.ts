@@ -96,8 +96,8 @@ export function createSamlSignIn({ db, clock, log, signIn, serviceProvider, exch
         return '/account';
       }
       const browser = { ip, session, returnTo: localPath(begun.purpose.returnTo) };
-      const policy = { mayCreate: provider.autoCreate, role: role ?? undefined };
-      return signIn.withIdentity(browser, identity, policy, provider.isTrustedForSecondFactor ? 'all-factors' : 'first-factor');
+      const policy = { mayCreate: provider.autoCreateUsers, role: role ?? undefined };
+      return signIn.withIdentity(browser, identity, policy, provider.trustedForSecondFactor ? 'all-factors' : 'first-factor');
     },
   };
 }

@@ -25,11 +25,11 @@ export const samlProviders = sqliteTable('saml_providers', {
   emailIsVerified: flag().notNull(),
   groupsAttribute: text(),
   adminGroups: document<readonly string[]>().notNull(),
-  autoCreate: flag().notNull(),
-  emailDomains: document<readonly string[]>().notNull(),
-  isTrustedForSecondFactor: flag().notNull(),
+  autoCreateUsers: flag().notNull(),
+  allowedDomains: document<readonly string[]>().notNull(),
+  trustedForSecondFactor: flag().notNull(),
   enabled: flag().notNull(),
-  isFromFile: flag().notNull(),
+  fromFile: flag().notNull(),
 });
 
 /** This box's own key pairs: the one in use, and one that is to follow it. */

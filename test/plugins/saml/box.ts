@@ -5,7 +5,7 @@ export const PROVIDER = '/admin/settings/saml';
 
 /** The form of a new provider, as a browser sends it with everything as it is proposed. */
 export function formOf(idp: Pick<Idp, 'metadata'>, id = 'acme', changes: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const flags = { signRequests: 'on', signMetadata: 'on', requireSignedAssertion: 'on', emailIsVerified: 'on', autoCreate: 'on', enabled: 'on' };
+  const flags = { signRequests: 'on', signMetadata: 'on', requireSignedAssertion: 'on', emailIsVerified: 'on', autoCreateUsers: 'on', enabled: 'on' };
   const form = { id, label: `Sign in with ${id}`, metadata: idp.metadata(), ...flags, ...changes };
   return Object.fromEntries(Object.entries(form).filter(([, value]) => value !== ''));
 }

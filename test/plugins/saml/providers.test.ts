@@ -58,14 +58,14 @@ describe('SAML providers', () => {
       metadata: _kept,
       enabled: _off,
       ...changes
-    } = formOf(idp, 'acme', { label: 'Acme 2', adminGroups: 'CN=Box admins, OU=IT\nOthers', emailDomains: 'Example.com, acme.test' });
+    } = formOf(idp, 'acme', { label: 'Acme 2', adminGroups: 'CN=Box admins, OU=IT\nOthers', allowedDomains: 'Example.com, acme.test' });
     expect((await admin.post(`${PROVIDER}/acme`, changes)).status).toBe(303);
     const { body } = await api.call('GET', '/saml-providers/acme');
     expect(body).toMatchObject({
       label: 'Acme 2',
       enabled: false,
       admin_groups: ['CN=Box admins, OU=IT', 'Others'],
-      email_domains: ['example.com', 'acme.test'],
+      allowed_domains: ['example.com', 'acme.test'],
     });
     expect((await box.browser().get('/login')).text).not.toContain('/auth/saml/');
     expect((await box.browser().get('/auth/saml/auth/signin/acme')).status).toBe(404);
@@ -116,7 +116,7 @@ describe('SAML providers', () => {
     ['no certificate', 'no signing certificate', () => formOf(idp, 'x', { metadata: describeIdp('https://e', 'https://e/sso', []) })],
     ['a certificate that is none', 'cannot be read', () => formOf(idp, 'x', { metadata: describeIdp('https://e', 'https://e/sso', ['QUJD']) })],
     ['a weak key', '1024 bits', async () => formOf({ metadata: () => '' }, 'x', { metadata: await weak() })],
-    ['a domain that is none', 'must be domains', () => formOf(idp, 'x', { emailDomains: 'exa$mple' })],
+    ['a domain that is none', 'must be domains', () => formOf(idp, 'x', { allowedDomains: 'exa$mple' })],
     ['a file as address', 'must be an address', () => formOf(idp, 'x', { metadata: '', metadataUrl: 'file:///etc/passwd' })],
     ['an address of this box', 'must be allowed first', () => formOf(idp, 'x', { metadata: '', metadataUrl: 'http://127.0.0.1:9/metadata' })],
     ['a name of this box', 'must be allowed first', () => formOf(idp, 'x', { metadata: '', metadataUrl: 'http://localhost:9/metadata' })],

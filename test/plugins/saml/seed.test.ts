@@ -33,10 +33,10 @@ describe('SAML providers in WG_IDP_CONFIG_FILE', () => {
     return boot(saml);
   };
   const stateOf = (box: TestApp) => box.app.host.statuses().find(({ plugin }) => plugin.manifest.id === 'saml')?.state;
-  const acme = () => ({ id: 'acme', label: 'Acme', metadata: idp.metadata(), auto_create: true });
+  const acme = () => ({ id: 'acme', label: 'Acme', metadata: idp.metadata(), auto_create_users: true });
 
   it('are there from the start, and cannot be changed on the page', async () => {
-    await using box = await boot([{ ...acme(), email_domains: ['example.com'] }]);
+    await using box = await boot([{ ...acme(), allowed_domains: ['example.com'] }]);
     expect(await whoIs((await signInThrough(box, idp)).browser)).toBe('alice@example.com');
     const admin = await box.signedIn();
     const page = (await admin.get(`${PROVIDER}/acme`)).text;

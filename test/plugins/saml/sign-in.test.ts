@@ -18,7 +18,7 @@ describe('signing in through SAML', () => {
   /** Changes the provider; what is not named is as the form proposes it. */
   async function configure(changes: Readonly<Record<string, string>>): Promise<void> {
     const admin = await box.signedIn();
-    const form = { label: 'Acme', signRequests: 'on', requireSignedAssertion: 'on', emailIsVerified: 'on', autoCreate: 'on', enabled: 'on', ...changes };
+    const form = { label: 'Acme', signRequests: 'on', requireSignedAssertion: 'on', emailIsVerified: 'on', autoCreateUsers: 'on', enabled: 'on', ...changes };
     const given = Object.fromEntries(Object.entries(form).filter(([, value]) => value !== ''));
     expect((await admin.post(`${PROVIDER}/acme`, given)).status).toBe(303);
   }
@@ -76,7 +76,7 @@ describe('signing in through SAML', () => {
   });
 
   it('lets in only the email domains that are allowed', async () => {
-    await configure({ emailDomains: 'example.com' });
+    await configure({ allowedDomains: 'example.com' });
     for (const nameId of ['eve@evil.example', 'eve@example.com.evil.example', 'eve@notexample.com', 'eve@example.com@evil.example']) {
       const got = await signInThrough(box, idp, { nameId });
       expect([got.status, got.text.includes('are not allowed')], nameId).toEqual([403, true]);
@@ -85,7 +85,7 @@ describe('signing in through SAML', () => {
   });
 
   it('makes no account unless it may', async () => {
-    await configure({ autoCreate: '' });
+    await configure({ autoCreateUsers: '' });
     const got = await signInThrough(box, idp, { nameId: 'nobody@example.com' });
     expect([got.status, got.text.includes('There is no account for nobody@example.com')]).toEqual([403, true]);
   });
@@ -157,7 +157,7 @@ describe('signing in through SAML', () => {
 describe('a provider that asks for a second factor itself', () => {
   it('is believed if it is trusted, where the box asks everybody for one', async () => {
     const idp = await createIdp('https://idp.example');
-    await using box = await boxWith(idp, { isTrustedForSecondFactor: 'on' });
+    await using box = await boxWith(idp, { trustedForSecondFactor: 'on' });
     const { browser } = await signInThrough(box, idp);
     expect(sql<[number | null]>(box, `SELECT second_factor_at FROM sessions WHERE method = 'saml:acme'`)[0]?.[0]).toBe(box.clock.now().getTime());
     expect(await whoIs(browser)).toBe('alice@example.com');

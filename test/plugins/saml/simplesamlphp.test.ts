@@ -43,7 +43,7 @@ describe('SimpleSAMLphp', () => {
   it('takes our metadata and signed requests, and its answers sign people in with email and groups', async () => {
     const admin = await box.signedIn();
     const flags = { signRequests: 'on', signMetadata: 'on', requireSignedAssertion: 'on', requireSignedResponse: 'on', emailIsVerified: 'on' };
-    const mapping = { emailAttribute: 'email', groupsAttribute: 'groups', adminGroups: PHP_USER.groups.join('\n'), autoCreate: 'on', enabled: 'on' };
+    const mapping = { emailAttribute: 'email', groupsAttribute: 'groups', adminGroups: PHP_USER.groups.join('\n'), autoCreateUsers: 'on', enabled: 'on' };
     const form = { id: 'php', label: 'PHP', metadataUrl: provider.metadataUrl, mayReachThisBox: 'on', ...flags, ...mapping };
     expect((await admin.post(PROVIDER, form)).location).toBe(`${PROVIDER}/php`);
     provider.register((await box.browser().get('/auth/saml/sp/metadata/php')).text);
