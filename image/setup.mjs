@@ -24,8 +24,14 @@ const TESTS = {
   resolvconf: 'openresolv',
   pebble: 'pebble',
   openssl: 'openssl',
+  // SimpleSAMLphp's own package is unpacked by its test; installed it would bring a web server.
+  php: 'php-cli',
 };
-const WITHOUT_PROGRAM = { '/usr/share/fonts/truetype/dejavu': 'fonts-dejavu-core' };
+const WITHOUT_PROGRAM = {
+  '/usr/share/fonts/truetype/dejavu': 'fonts-dejavu-core',
+  '/usr/share/doc/php-xml': 'php-xml',
+  '/usr/share/doc/php-mbstring': 'php-mbstring',
+};
 
 const CHECKS = [
   ['tsc', '-p', '.'],

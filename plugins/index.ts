@@ -7,8 +7,9 @@ import { firezoneApi } from './firezone-api/index.ts';
 import { magicLink } from './magic-link/index.ts';
 import { mail } from './mail/index.ts';
 import { oidc } from './oidc/index.ts';
+import { saml } from './saml/index.ts';
 import { totp } from './totp/index.ts';
 import { webauthn } from './webauthn/index.ts';
 
 /** Every plugin this box knows, in the order they start. */
-export const plugins: readonly Plugin[] = [firewall, api, firezoneApi, branding, certificate, mail, magicLink, totp, webauthn, oidc];
+export const plugins: readonly Plugin[] = [firewall, api, firezoneApi, branding, certificate, mail, magicLink, totp, webauthn, oidc, saml];

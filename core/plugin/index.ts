@@ -25,6 +25,7 @@ export { choiceFilter, pagerFor, readList, setFilters, sortLinks, withQuery } fr
 export { download, json, leaveFor, localPath, type NavItem, type PageRequest, type Reply, type Route, raw, redirect, view } from '../http/route.ts';
 export { type SelectionAct, selectionPages } from '../http/selection.ts';
 export { bytesOf, type Upload } from '../http/upload.ts';
+export type { Job } from '../jobs/jobs.ts';
 export { addressOf, isIpv6, numberOf, parseAddress, parseCidr, prefixOf } from '../net/cidr.ts';
 export type { Cidr, FragmentKey, Fragments, NftRule, UserId } from '../net/inputs.ts';
 export type { Topology } from '../net/topology.ts';
