@@ -27,6 +27,8 @@ const DANGEROUS = [
   'install-certificate',
   'make-certificate',
   'order-certificate',
+  // Mail servers that were made up are not asked.
+  'send-test-mail',
 ];
 const DANGEROUS_REQUESTS = 300;
 
