@@ -12,7 +12,7 @@ const SECTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     allow_unprivileged_device_management: 'allowSelfService',
     allow_unprivileged_device_configuration: 'allowOverrides',
   },
-  oidc: { disable_vpn_on_oidc_error: 'disableVpnOnOidcError' },
+  oidc: { disable_vpn_on_oidc_error: 'disableVpnOnError' },
   client: {
     default_client_endpoint: 'endpoint',
     default_client_dns: 'dns',
@@ -24,6 +24,7 @@ const SECTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 /** What stands in Firezone's row and is not changed through it: who sends back what was read is not refused. */
 const SET_ELSEWHERE: Row = { logo: null, openid_connect_providers: [], saml_identity_providers: [] };
+const OIDC_PROVIDERS = 'list-oidc-providers';
 
 export function configurationRoutes(operations: Operations): readonly Route[] {
   const offered = () => Object.entries(SECTIONS).filter(([section]) => operations.has(`get-${section}-settings`));
@@ -34,6 +35,7 @@ export function configurationRoutes(operations: Operations): readonly Route[] {
       const settings = await operations.run(actor, `get-${section}-settings`);
       for (const [theirs, ours] of Object.entries(names)) shown[theirs] = settings[ours];
     }
+    if (operations.has(OIDC_PROVIDERS)) shown['openid_connect_providers'] = (await operations.all(actor, OIDC_PROVIDERS)).map(showProvider);
     return shown;
   }
 
@@ -50,18 +52,27 @@ export function configurationRoutes(operations: Operations): readonly Route[] {
   const change: Parameters<typeof route>[2] = async (request) => {
     operations.check(request.actor, 'update-security-settings');
     const given = unwrap(request, 'configuration');
-    refuseSetElsewhere(given);
+    refuseSetElsewhere(given, await show(request.actor));
     return data(await update(request.actor, given));
   };
   const path = '/v0/configuration';
   return [route('GET', path, async ({ actor }) => data(await show(actor))), route('PUT', path, change), route('PATCH', path, change)];
 }
 
-function refuseSetElsewhere(given: Row): void {
-  const fields = Object.keys(SET_ELSEWHERE).filter((field) => given[field] !== undefined && !isEmpty(given[field]));
+function refuseSetElsewhere(given: Row, shown: Row): void {
+  const fields = Object.keys(SET_ELSEWHERE).filter((field) => given[field] !== undefined && JSON.stringify(given[field]) !== JSON.stringify(shown[field]));
   if (fields.length > 0) throw new InvalidInput(Object.fromEntries(fields.map((field) => [field, [text.setElsewhere]])));
 }
 
-function isEmpty(value: unknown): boolean {
-  return value === null || (Array.isArray(value) && value.length === 0);
+/** Without the client's secret, which nobody is told. */
+function showProvider(provider: Row): Row {
+  return {
+    id: provider['id'],
+    label: provider['label'],
+    scope: provider['scope'],
+    response_type: 'code',
+    client_id: provider['clientId'],
+    discovery_document_uri: provider['discoveryDocumentUri'],
+    auto_create_users: provider['autoCreateUsers'],
+  };
 }

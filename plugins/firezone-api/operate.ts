@@ -44,7 +44,7 @@ export function createOperations(host: Pick<Host, 'all'>): Operations {
       const rows: Row[] = [];
       for (let cursor: string | null | undefined; cursor !== null; ) {
         const query = { limit: PAGE, ...(q === undefined ? {} : { q }), ...(cursor === undefined ? {} : { cursor }) };
-        const { body, next = null } = await answer(actor, id, { query });
+        const { body, next = null } = await answer(actor, id, find(id).query ? { query } : {});
         rows.push(...(body as readonly Row[]));
         cursor = next;
       }

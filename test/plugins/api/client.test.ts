@@ -169,6 +169,17 @@ describe('a client generated from the OpenAPI document drives', () => {
     for (const { id } of [made, other]) expect((await asAdmin('delete-rule', { id })).status).toBe(204);
   });
 
+  it('several of them at once', async () => {
+    const { id: user } = (await asAdmin('create-user', null, { email: 'several@example.com' })).data;
+    const { id: device } = (await asAdmin('create-device', null, { name: 'Several', user_id: user })).data;
+    const { id: rule } = (await asAdmin('create-rule', null, { action: 'drop', user_id: user })).data;
+    expect((await asAdmin('act-on-devices', null, { act: 'pause', ids: [device] })).status).toBe(204);
+    expect((await asAdmin('get-device', { id: device })).data.status).toBe('disabled');
+    expect((await asAdmin('act-on-rules', null, { act: 'delete', ids: [rule] })).status).toBe(204);
+    expect((await asAdmin('act-on-users', null, { act: 'delete', ids: [user] })).status).toBe(204);
+    expect(await statusOf(asAdmin('get-user', { id: user }))).toBe(404);
+  });
+
   it('configuration, every section of it', async () => {
     const sections = [...offered.keys()].flatMap((id) => /^get-(.+)-settings$/.exec(id)?.[1] ?? []);
     expect(sections).toEqual(expect.arrayContaining(['client', 'network', 'security', 'firewall', 'api']));
@@ -180,6 +191,7 @@ describe('a client generated from the OpenAPI document drives', () => {
     }
     expect((await asAdmin('put-logo', null, { content: PNG })).status).toBe(204);
     expect((await asAdmin('remove-logo')).status).toBe(204);
+    expect(await statusOf(asAdmin('send-test-mail', null, { to: 'nobody@example.com' }))).toBeLessThan(504);
   });
 
   it('the box: notifications, audit, diagnostics, plugins, changes, backup, events', async () => {
@@ -187,6 +199,8 @@ describe('a client generated from the OpenAPI document drives', () => {
     await box.app.db.transaction(async () => {});
     const [notification] = (await asAdmin('list-notifications')).data;
     expect(notification).toMatchObject({ severity: 'warning', message: 'Look.' });
+    expect((await asAdmin('read-notification', { id: notification.id })).data.read_at).not.toBeNull();
+    expect((await asAdmin('read-notifications')).status).toBe(204);
     expect((await asAdmin('clear-notification', { id: notification.id })).status).toBe(204);
     expect((await asAdmin('clear-notifications')).status).toBe(204);
     expect((await asAdmin('list-audit', { limit: 1 })).data).toHaveLength(1);

@@ -30,6 +30,8 @@ const DANGEROUS = [
   // Mail servers that were made up are not asked.
   'send-test-mail',
 ];
+/** What these do reaches other machines, or needs https of the box's own. */
+const OUTSIDE = /^\/(oidc|saml|certificate|mail)\b/;
 const DANGEROUS_REQUESTS = 300;
 
 interface Schema {
@@ -122,7 +124,7 @@ describe('requests made from the OpenAPI document, good and bad,', () => {
   const operations = (isDangerous: boolean): readonly Operation[] =>
     Object.entries(document.paths)
       .flatMap(([path, methods]) => Object.entries(methods).map(([method, described]) => ({ path, method: method.toUpperCase(), described })))
-      .filter(({ described }) => DANGEROUS.includes(described.operationId) === isDangerous);
+      .filter(({ path, method, described }) => (DANGEROUS.includes(described.operationId) || (OUTSIDE.test(path) && method !== 'GET')) === isDangerous);
 
   it(`${REQUESTS + DANGEROUS_REQUESTS} of them, never meet a 5xx or what is not described, and leave nothing half done`, async () => {
     const statuses = new Map<number, number>();
@@ -143,7 +145,7 @@ describe('requests made from the OpenAPI document, good and bad,', () => {
     console.log(`${[...statuses.values()].reduce((sum, count) => sum + count)} requests: ${JSON.stringify(Object.fromEntries(statuses))}`);
     expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 201, 204, 403, 404, 409, 412, 422]));
     // Every operation has been carried out, not only refused.
-    const missed = operations(false).filter(({ described }) => !reached.has(described.operationId) && described.operationId !== 'get-certificate');
+    const missed = operations(false).filter(({ path, described }) => !OUTSIDE.test(path) && !reached.has(described.operationId));
     expect(missed.map(({ described }) => described.operationId)).toEqual([]);
     expect(await box.app.audit.firstBroken(box.app.db)).toBeNull();
     expect(box.app.db.writer.pragma('foreign_key_check', { simple: true })).toBeUndefined();
@@ -183,14 +185,16 @@ describe('requests made from the OpenAPI document, good and bad,', () => {
     const isChange = status < 300 && method !== 'GET';
     if (!isChange && !isKeyed) expect(after.rows, what).toBe(before.rows);
     if (!isChange) expect(after.acts, what).toBe(before.acts);
-    if (isChange && isKeyed) expect(after.acts - before.acts, what).toBeLessThanOrEqual(1);
-    if (isChange && !isKeyed) expect(after.acts - before.acts, what).toBe(isAct(described, before, after) ? 1 : 0);
+    if (isChange && isKeyed && !described.operationId.startsWith('act-on-')) expect(after.acts - before.acts, what).toBeLessThanOrEqual(1);
+    // To several at once is one act for each.
+    if (isChange && !isKeyed && described.operationId.startsWith('act-on-')) expect(after.acts > before.acts, what).toBe(after.rows !== before.rows);
+    else if (isChange && !isKeyed) expect(after.acts - before.acts, what).toBe(isAct(described, before, after) ? 1 : 0);
     return { status };
   }
 
   /** Looks and questions are nobody's act. */
   function isAct({ operationId }: Described, before: State, after: State): boolean {
-    if (['clear-notification', 'clear-notifications', 'update-account'].includes(operationId)) return false;
+    if (['read-notification', 'read-notifications', 'clear-notification', 'clear-notifications', 'update-account'].includes(operationId)) return false;
     return before.rows !== after.rows;
   }
 
