@@ -10,7 +10,7 @@ type Library = typeof import('openid-client');
 
 const TIMEOUT_SECONDS = 10;
 
-/** The library: 2 MB that only boxes with a provider need, and only when somebody comes. */
+/** The library: 6 MB of memory that only boxes with a provider need, and only when somebody comes. */
 export function loadLibrary(): Promise<Library> {
   return import('openid-client');
 }

@@ -7,7 +7,7 @@ export type Connection = typeof connections.$inferSelect;
 
 /** A token that is due to be renewed, with whom it belongs to. */
 export interface DueConnection {
-  readonly connection: Connection;
+  readonly connection: Pick<Connection, 'id' | 'userId' | 'refreshToken' | 'failures'>;
   readonly email: string;
 }
 
@@ -58,8 +58,9 @@ export async function connectionById(db: ReadQueries, id: string): Promise<Conne
 
 /** Tokens of enabled users that this provider may be asked to renew, the longest unasked first. */
 export async function dueConnections(db: ReadQueries, provider: string): Promise<readonly DueConnection[]> {
+  const { id, userId, refreshToken, failures } = connections;
   return db
-    .select({ connection: connections, email: users.email })
+    .select({ connection: { id, userId, refreshToken, failures }, email: users.email })
     .from(connections)
     .innerJoin(users, eq(users.id, connections.userId))
     .where(and(eq(connections.provider, provider), isNotNull(connections.refreshToken), isNull(users.disabledAt)))

@@ -52,7 +52,7 @@ export const text = {
     scope: 'Scopes',
     scopeHelp: 'With offline_access as well, the provider is asked every ten minutes whether a person may still come in.',
     autoCreateUsers: 'Make an account for whoever has none',
-    autoCreateHelp: 'Off: only people who have an account here come in. Such an account may do nothing but manage its own devices.',
+    autoCreateHelp: 'A new account may do nothing but manage its own devices. Off: only people who have an account here come in.',
     allowedDomains: 'Allowed email domains',
     allowedDomainsHelp: 'Separated by commas; subdomains count only when named. Empty: every domain. The provider must have verified the address.',
     adminClaim: 'Claim for administrators',

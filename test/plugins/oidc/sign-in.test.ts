@@ -128,6 +128,18 @@ describe('signing in through a provider', () => {
     expect((await box.signIn(browser, { as: `d-${email}-${isVerified}` })).status).toBe(status);
   });
 
+  it.each([
+    ['is of another domain now', { email: 'was-here@other.com' }],
+    ['is no longer verified', { email: 'was-here@allowed.com', email_verified: false }],
+    ['is not told any more', { email: undefined }],
+  ])('lets nobody in, known or not, whose address %s', async (_, claims) => {
+    await box.configure({ allowed_domains: ['allowed.com'] });
+    person('was-here', { email: 'was-here@allowed.com' });
+    expect((await box.signIn(box.browser(), { as: 'was-here' })).status).toBe(303);
+    person('was-here', claims);
+    await expectRefused(await box.signIn(browser, { as: 'was-here' }), 'Only people with a verified email address of certain domains');
+  });
+
   it('lets the claim decide who is an administrator, both ways', async () => {
     await box.configure({ admin_claim: 'groups', admin_values: ['VPN Admins', 'root'] });
     person('chief', { groups: ['staff', 'VPN Admins'] });
