@@ -47,8 +47,9 @@ export async function plantSeed(host: Pick<Host, 'db' | 'clock' | 'audit' | 'log
   }
 
   async function release(ids: readonly string[]): Promise<void> {
+    const others = and(eq(samlProviders.fromFile, true), notInArray(samlProviders.id, [...ids]));
+    if ((await db.select({ id: samlProviders.id }).from(samlProviders).where(others)).length === 0) return;
     await db.transaction(async (tx) => {
-      const others = and(eq(samlProviders.fromFile, true), notInArray(samlProviders.id, [...ids]));
       await tx.update(samlProviders).set({ fromFile: false, updatedAt: clock.now() }).where(others);
     });
   }
