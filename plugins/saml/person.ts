@@ -5,6 +5,7 @@ import { attribute, children, NS, onlyChild, walk } from './xml.ts';
 
 /** Who an assertion is about, as far as this box wants to know. */
 export interface Person {
+  readonly issuer: string;
   readonly subject: string;
   readonly email: string | null;
   /** Null where the provider says nothing of roles here. */
@@ -21,7 +22,7 @@ export function personOf(assertion: Element, provider: Provider): Person {
   const subject = provider.subjectAttribute === null ? subjectOf(name, provider) : bySubjectAttribute(attributes, provider.subjectAttribute);
   const email = provider.emailAttribute === null ? name.value : single(attributes, provider.emailAttribute);
   refuseOtherDomains(email, provider);
-  return { subject, email, role: roleOf(attributes, provider) };
+  return { issuer: provider.entityId, subject, email, role: roleOf(attributes, provider) };
 }
 
 interface Name {

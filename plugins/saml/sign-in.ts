@@ -87,8 +87,8 @@ export function createSamlSignIn({ db, clock, log, signIn, serviceProvider, exch
       if (answer === null || begun === null) throw new Unauthenticated(text.startAgain);
       const isSame = answer.requestId === begun.requestId && answer.providerId === provider.id && begun.providerId === provider.id;
       if (!isSame) throw new Forbidden(text.otherBrowser);
-      const { subject, email, role } = answer.person;
-      const identity = { provider: methodId(provider.id), issuer: provider.entityId, subject, email, isEmailVerified: provider.emailIsVerified };
+      const { role, ...proven } = answer.person;
+      const identity = { provider: methodId(provider.id), ...proven, isEmailVerified: provider.emailIsVerified };
       if (begun.purpose.kind === 'connect') {
         refuseAnother(actor, begun.purpose.userId);
         await signIn.connect(actor, identity);

@@ -28,7 +28,8 @@ function isSigned(element: Element): boolean {
 
 /** A reference leads to one element only, by whichever spelling of ID a reader goes. */
 function refuseSharedIds(root: Element): void {
-  const ids = [...walk(root)].flatMap((element) => ['ID', 'Id', 'id'].flatMap((name) => attribute(element, name) ?? []));
+  const attributes = [...walk(root)].flatMap((element) => Array.from(element.attributes));
+  const ids = attributes.filter(({ localName }) => /^id$/i.test(localName)).map(({ value }) => value);
   if (new Set(ids).size !== ids.length) throw new XmlRefused(text.why.sharedId);
 }
 

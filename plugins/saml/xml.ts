@@ -13,6 +13,11 @@ const DOCUMENT_TYPE = /<!(?!--|\[CDATA\[)/;
 // Comments and CDATA split texts where one reader ends and another goes on (CVE-2017-11427, CVE-2025-29775): no provider sends them.
 const BEYOND_ELEMENTS = /<!|<\?(?!xml\s)/;
 
+/** Thousands of groups; parsing takes a tenth of a second, in which nobody else is answered. */
+const MOST_TAGS = 10_000;
+/** Libraries that compute signatures call themselves for each level. */
+const DEEPEST = 64;
+
 interface ParseOptions {
   readonly largestBytes: number;
   /** Only elements, attributes and text. */
@@ -22,16 +27,20 @@ interface ParseOptions {
 /** The root element. Throws XmlRefused before any parser sees what is too large or more than elements. */
 export async function parseXml(text: string, { largestBytes, isPlain = false }: ParseOptions): Promise<Element> {
   if (Buffer.byteLength(text) > largestBytes) throw new XmlRefused(`it has more than ${largestBytes} bytes`);
+  if (text.split('<', MOST_TAGS + 2).length > MOST_TAGS + 1) throw new XmlRefused(`it has more than ${MOST_TAGS} tags`);
   if (DOCUMENT_TYPE.test(text)) throw new XmlRefused('it has a document type, which is not allowed');
   if (isPlain && BEYOND_ELEMENTS.test(text)) throw new XmlRefused('it has comments or processing instructions, which are not allowed');
   const { DOMParser, onWarningStopParsing } = await import('./libraries.ts');
+  let root: Element;
   try {
     const { documentElement } = new DOMParser({ onError: onWarningStopParsing }).parseFromString(text.trim(), 'text/xml');
     // The same interfaces, declared anew.
-    return documentElement as unknown as Element;
+    root = documentElement as unknown as Element;
   } catch (cause) {
     throw new XmlRefused('it is no well-formed XML', { cause });
   }
+  if ([...walk(root)].some(isTooDeep)) throw new XmlRefused(`its elements are nested more than ${DEEPEST} times`);
+  return root;
 }
 
 /** The child elements with this name, in document order. */
@@ -51,10 +60,13 @@ export function everyNamed(root: Element, name: string): readonly Element[] {
   return [...walk(root)].filter((element) => element.localName === name);
 }
 
-/** This element and all below it. */
-export function* walk(element: Element): Generator<Element> {
-  yield element;
-  for (const child of elements(element)) yield* walk(child);
+/** This element and all below it, in document order; as a loop, because a document may be nested deeper than calls can be. */
+export function* walk(root: Element): Generator<Element> {
+  const waiting = [root];
+  for (let element = waiting.pop(); element !== undefined; element = waiting.pop()) {
+    yield element;
+    waiting.push(...elements(element).toReversed());
+  }
 }
 
 /** The attribute's value, or null when it is absent or empty. */
@@ -69,6 +81,12 @@ export function textOf(element: Element | null): string {
 /** Text as it stands in XML, between tags or in an attribute. */
 export function escapeXml(text: string): string {
   return text.replace(/[<>&"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+}
+
+function isTooDeep(element: Element): boolean {
+  let depth = 0;
+  for (let above = element.parentNode; above !== null && depth <= DEEPEST; above = above.parentNode) depth += 1;
+  return depth > DEEPEST;
 }
 
 function elements(parent: Element): readonly Element[] {

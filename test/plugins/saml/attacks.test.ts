@@ -175,6 +175,13 @@ describe('an answer from a SAML provider', () => {
       'document type',
       { after: (xml) => `<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>${xml.replace('alice@example.com', '&b;')}` },
     ],
+    [
+      'with another element of the same ID, in a namespace of its own',
+      'same ID',
+      { after: (xml) => xml.replace('<samlp:Status>', `<samlp:Status xmlns:x="urn:x" x:id="${/ ID="(_a[^"]*)"/.exec(xml)?.[1]}">`) },
+    ],
+    ['that is nested without end', 'nested', { after: (xml) => xml.replace('<samlp:Status>', `<samlp:Status>${'<a>'.repeat(4_000)}${'</a>'.repeat(4_000)}`) }],
+    ['with tags without end', 'more than 10000 tags', { after: (xml) => xml.replace('<samlp:Status>', `<samlp:Status>${'<a/>'.repeat(10_000)}`) }],
     ['with processing instructions', 'processing instructions', { after: (xml) => xml.replace('<saml:Subject>', '<?evil?><saml:Subject>') }],
     ['that is no XML', 'well-formed', { after: () => '<samlp:Response' }],
     ['that is another message', 'no SAML 2.0 response', { after: (xml) => xml.replaceAll('samlp:Response', 'samlp:LogoutResponse') }],
