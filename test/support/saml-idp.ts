@@ -178,7 +178,7 @@ export async function serveIdp(saying: () => Saying = () => ({})) {
   let idp: Idp;
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', idp.entityId);
-    if (pathname !== '/metadata' && pathname !== '/sso') return void response.writeHead(404).end();
+    if (pathname !== '/metadata' && pathname !== '/sso') return void response.writeHead(204).end();
     const type = pathname === '/metadata' ? 'application/samlmetadata+xml' : 'text/html';
     response.writeHead(200, { 'content-type': type });
     if (pathname === '/metadata') return void response.end(idp.metadata());
