@@ -42,7 +42,8 @@ describe('SAML in a browser', () => {
     for (const width of [390, 1280]) {
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.setViewportSize({ width, height: 900 });
-        await page.emulateMedia({ colorScheme });
+        // Colours that are on their way would be judged.
+        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
         await page.screenshot({ path: join(SCREENSHOTS, `saml-${name}-${width}-${colorScheme}.png`), fullPage: true });
         expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), `${name} at ${width}`).toBe(true);
         await page.evaluate(AXE);
