@@ -37,11 +37,7 @@ const MOST = 100;
 export function selectionPages<Thing>({ root, permission, acts, find, name }: Selection<Thing>): readonly Route[] {
   const path = `${root}/selection`;
 
-  function actIn(given: URLSearchParams): SelectionAct<Thing> {
-    const act = acts.find((candidate) => candidate.name === given.get('act'));
-    if (!act) throw new NotFound(en.errors.notFound);
-    return act;
-  }
+  const actIn = (given: URLSearchParams) => acts.find((candidate) => candidate.name === given.get('act'));
 
   async function ask(act: SelectionAct<Thing>, things: readonly Thing[], returnTo: string, state: FormState): Promise<Reply> {
     const fields = act.fields?.(state) ?? [];
@@ -66,7 +62,7 @@ export function selectionPages<Thing>({ root, permission, acts, find, name }: Se
         const act = actIn(query);
         const things = await find(query.getAll('id').slice(0, MOST));
         const returnTo = localPath(query.get('returnTo') || root);
-        if (things.length > 0) return ask(act, things, returnTo, { values: {}, errors: {} });
+        if (act && things.length > 0) return ask(act, things, returnTo, { values: {}, errors: {} });
         session.flash('warning', en.selection.nothing);
         return redirect(returnTo);
       },
@@ -78,6 +74,7 @@ export function selectionPages<Thing>({ root, permission, acts, find, name }: Se
       async handle(request) {
         const { form, session } = request;
         const act = actIn(form);
+        if (!act) throw new NotFound(en.errors.notFound);
         const ids = form.getAll('id').slice(0, MOST);
         const returnTo = localPath(form.get('returnTo') || root);
         return orShowAgain(

@@ -3,6 +3,7 @@ import { devicesByKeys, findDevices, type OwnedDevice } from '../devices/store.t
 import { type ListState, pagerFor, readList } from '../http/lists.ts';
 import { type Route, view } from '../http/route.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import type { Notifications } from '../notifications/notifications.ts';
 import type { Clock } from '../system/clock.ts';
 import { diskSpace } from '../system/disk.ts';
 import { en } from '../text/en.ts';
@@ -12,6 +13,7 @@ interface DiagnosticsPageParts {
   readonly db: Db;
   readonly clock: Clock;
   readonly network: NetworkView;
+  readonly notifications: Notifications;
   readonly jobs: Jobs;
   readonly dataDirectory: string;
 }
@@ -19,9 +21,10 @@ interface DiagnosticsPageParts {
 const ROOT = '/admin/diagnostics';
 /** Somebody who looks for more than these looks at devices instead. */
 const MOST_FOUND = 500;
+const RECENT = 5;
 
 /** The box from inside: the interface with its peers, what was repaired, the rules in force, jobs, clock and disk. */
-export function diagnosticsPages({ db, clock, network, jobs, dataDirectory }: DiagnosticsPageParts): readonly Route[] {
+export function diagnosticsPages({ db, clock, network, notifications, jobs, dataDirectory }: DiagnosticsPageParts): readonly Route[] {
   /** Peers that carry what is searched for, or whose device or owner does. */
   async function matching(peers: readonly PeerView[], { q }: ListState): Promise<readonly PeerView[]> {
     if (q === '') return peers;
@@ -61,6 +64,7 @@ export function diagnosticsPages({ db, clock, network, jobs, dataDirectory }: Di
           pager: pagerFor(ROOT, query, state, found.length),
           drift: network.drift(),
           ruleset: await network.ruleset(),
+          notifications: (await notifications.list()).slice(0, RECENT),
           jobs: jobs.states(),
           now: clock.now(),
           disk: await diskSpace(dataDirectory).catch(() => null),

@@ -499,6 +499,7 @@ export const en = {
     noDrift: 'Nobody has interfered.',
     peers: 'Peers',
     noPeers: 'No peers on the interface.',
+    allNotifications: 'All notifications',
     searchPeers: 'Search peers by key, address, device or owner',
     noSuchPeer: 'No peer matches.',
     machine: 'This machine',

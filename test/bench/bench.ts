@@ -87,6 +87,7 @@ async function measure(): Promise<void> {
   const cookie = login.headers.getSetCookie()[0]?.split(';')[0] ?? '';
   // The default network has room for 253 devices.
   await post('/admin/settings/network', { listenPort: '51820', mtu: '1420', ipv4Network: '10.16.0.0/16', ipv6Network: 'fd00::3:0:0/112' }, cookie);
+  await post('/admin/settings/security', { localSignIn: 'on', allowSelfService: 'on', maxDevicesPerUser: String(DEVICES) }, cookie);
   for (let index = 0; index < DEVICES; index += 1)
     await post('/devices', { name: `device ${index}`, publicKey: makeKeyPair().publicKey, browserKey: '1' }, cookie);
   const page = await (await fetch(`${url}/devices`, { headers: { cookie } })).text();
