@@ -23,7 +23,7 @@ export interface Filter {
 export function choiceFilter(query: URLSearchParams, name: string, label: string, labels: Readonly<Record<string, string>>): Filter {
   const asked = query.get(name) ?? '';
   const choices = Object.entries(labels).map(([value, text]) => ({ value, label: text }));
-  return { name, label, kind: 'choice', choices, value: asked in labels ? asked : '' };
+  return { name, label, kind: 'choice', choices, value: Object.hasOwn(labels, asked) ? asked : '' };
 }
 
 export function textFilter(query: URLSearchParams, name: string, label: string): Filter {

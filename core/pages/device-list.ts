@@ -40,7 +40,7 @@ export function deviceListPages(parts: DeviceListParts): readonly Route[] {
   async function asQuery(query: URLSearchParams, userId: string | undefined): Promise<DeviceQuery> {
     const kind = query.get('status') ?? '';
     const { vpnSessionDuration } = await settings.read(sections.security);
-    const status = kind in FILTER_LABELS ? { kind: kind as StatusFilter, vpnSessionDuration, now: clock.now() } : undefined;
+    const status = Object.hasOwn(FILTER_LABELS, kind) ? { kind: kind as StatusFilter, vpnSessionDuration, now: clock.now() } : undefined;
     return { ...readList(query, DEVICE_SORTS, 'name'), userId, status };
   }
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { userByEmail } from '../../../core/accounts/store.ts';
+import { apiOf } from '../../support/api.ts';
 import { ADMIN, createTestApp, type TestApp, type TestBrowser } from '../../support/app.ts';
 
 const FORMULA = '=HYPERLINK("http://evil.example","x")';
@@ -133,6 +134,25 @@ describe('lists for administrators', () => {
     expect((await admin.get('/admin/devices/selection?act=pause')).location).toBe('/admin/devices');
     expect((await admin.get('/admin/devices')).text).toContain('Select something first');
     expect((await admin.post('/admin/devices/selection', { act: 'explode', id: 'x' })).status).toBe(404);
+  });
+
+  it('let users change several of their own devices by the API, nobody else’s, and no expiry', async () => {
+    const who = { email: 'ann@example.com', password: 'the password of ann' };
+    const api = await apiOf(box, who);
+    const [own, other] = [await addDevice('Phone', 'ann'), await addDevice('Laptop', 'bob')];
+    expect((await api.call('POST', '/devices/selection', { act: 'pause', ids: [own, other] })).status).toBe(404);
+    expect((await admin.get('/admin/devices?status=disabled')).text).toContain('No devices match.');
+    expect((await api.call('POST', '/devices/selection', { act: 'expire', ids: [own] })).status).toBe(403);
+    expect((await api.call('POST', '/devices/selection', { act: 'pause', ids: [own, own] })).status).toBe(204);
+    expect((await api.call('POST', '/users/selection', { act: 'delete', ids: [users['bob']] })).status).toBe(403);
+    expect((await admin.get('/admin/audit.csv?action=device.paused')).text.trim().split('\r\n').length).toBe(2);
+  });
+
+  it('take no filter for one that is not offered', async () => {
+    await addDevice('Phone', 'ann');
+    for (const odd of ['constructor', 'toString', '__proto__', 'nothing'])
+      for (const path of [`/admin/devices?status=${odd}`, `/admin/users?status=${odd}&role=${odd}`])
+        expect((await admin.get(path)).text, path).toContain('class="row-link"');
   });
 
   it('are for administrators alone', async () => {
