@@ -89,7 +89,6 @@ function userActs(users: Users, belongingsOf: UserListParts['belongingsOf']): re
     disable: {
       label: text.disable,
       icon: 'user-off',
-      isDangerous: true,
       undoneBy: 'enable',
       ask: (chosen) => text.manyDisableAsk(chosen.length, devicesOf(chosen)),
     },
