@@ -75,8 +75,8 @@ describe('a person enrols a device and its traffic flows', () => {
   });
 
   it('loses no packet when the service is killed and restarted, nor while 100 peers come and go', async () => {
-    const pinging = network.clientA.run(['ping', '-i', '0.01', '-c', '700', '-W', '2', HOST.ipv4], { deadlineMs: 30_000, acceptedExitCodes: [0, 1] });
     expect((await service.cli(['settings', 'security', 'maxDevicesPerUser=1000'])).exitCode).toBe(0);
+    const pinging = network.clientA.run(['ping', '-i', '0.01', '-c', '700', '-W', '2', HOST.ipv4], { deadlineMs: 30_000, acceptedExitCodes: [0, 1] });
     await service.restartHard();
     for (const step of ['create', 'delete'] as const) await hundredDevices(step);
     expect((await pinging).stdout).toContain(' 700 received, 0% packet loss');
