@@ -21,7 +21,7 @@ import type { Config } from './config.ts';
 import { migrate } from './db/migrate.ts';
 import { openDb } from './db/open.ts';
 import { createDevices, refuseStrandedAddresses } from './devices/devices.ts';
-import { statsJob } from './devices/stats.ts';
+import { createStats } from './devices/stats.ts';
 import { countDevices } from './devices/store.ts';
 import { createEventBus, type EventName } from './events/bus.ts';
 import { openCertificates } from './http/certificates.ts';
@@ -60,9 +60,15 @@ import { userPages } from './pages/users.ts';
 import {
   accountPanelSlot,
   afterSignOutSlot,
+  type BoxState,
   bearerSlot,
+  boxStateSlot,
   brandSlot,
   certificatesSlot,
+  dashboardPanelSlot,
+  devicePanelSlot,
+  diagnosticsPanelSlot,
+  movementSlot,
   operationSlot,
   originSlot,
   type Plugin,
@@ -84,6 +90,7 @@ import type { Log } from './system/log.ts';
 import type { Paths } from './system/paths.ts';
 import type { Run, Watch } from './system/run.ts';
 import { createSecrets, readOrCreateKeyFile } from './system/secrets.ts';
+import { watchVitals } from './system/vitals.ts';
 import { en } from './text/en.ts';
 
 export interface AppParts {
@@ -122,7 +129,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   const providerSeed = await readProviderSeed(config.idpConfigFile);
   const events = createEventBus(log);
   const audit = createAudit(clock);
-  const jobs = createJobs(clock, log);
+  const jobs = createJobs(clock, log, events);
   const notifications = createNotifications(db, clock, events);
   const settings = createSettings({ db, audit, events, clock, secrets });
   settings.guard('network', (tx, next) => refuseStrandedAddresses(tx, next as never));
@@ -187,15 +194,18 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
       fill(providerSeedSlot, providerSeed),
       ...(certificates ? [fill(certificatesSlot, certificates)] : []),
       fill(originSlot, config.externalUrl),
+      fill(boxStateSlot, boxState),
     ],
   });
 
+  const live = createLive(events, clock);
   const whyOff = await whyNoDataPlane(config.dataPlane, run);
   const load = async () => networkStore.load(await host.fragments());
   const onChange = () => events.emit('network.changed', {});
+  const onPass = (durationMs: number, isOk: boolean) => events.emit('network.reconciled', { durationMs, isOk });
   const reconciler =
     whyOff === null
-      ? createReconciler({ load, loadFragments: host.fragments, kernel: createKernel(run, log), watch, clock, log, onChange })
+      ? createReconciler({ load, loadFragments: host.fragments, kernel: createKernel(run, log), watch, clock, log, onChange, onPass })
       : createIdleReconciler(whyOff);
   events.on('attention.needed', ({ severity, about, message }) => notifications.raise(severity, about, message));
   for (const name of NETWORK_EVENTS) events.on(name, () => void reconciler.request());
@@ -212,6 +222,23 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     drift: reconciler.drift,
     ruleset: reconciler.ruleset,
     status: reconciler.status,
+  };
+
+  const stats = createStats({
+    db,
+    events,
+    clock,
+    log,
+    peers: async () => (reconciler.status().kind === 'off' ? [] : [...(await reconciler.peers()).values()]),
+    isWatched: live.isWatched,
+    recorders: () => host.all(movementSlot),
+  });
+  const boxState: BoxState = {
+    network: () => reconciler.status(),
+    driftCount: () => reconciler.drift().length,
+    jobs: jobs.states,
+    plugins: () => host.statuses().map(({ plugin, state }) => ({ id: plugin.manifest.id, state: state.kind })),
+    vitals: watchVitals,
   };
 
   const shownSections = () => [
@@ -252,20 +279,19 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
 
   const nav = () => [...CORE_NAV, ...settingsNav(shownSections()), ...host.parts().flatMap((parts) => parts.nav ?? []), ...UPKEEP_NAV];
   const search = createSearch({ db, nav, finders: () => host.all(finderSlot) });
-  const live = createLive(events, clock);
   const accountParts = { factors, recoveryCodes, identities, sessions: browserSessions, offeredMethods };
   const pageParts = { db, devices, settings, sections, clock, users, audit, setup, signIn, notifications, network, host, ...accountParts };
   const coreRoutes: readonly Route[] = [
     ...setupPages(pageParts),
     ...signInPages({ signIn, offeredMethods, isLocalAllowed, afterSignOut }),
     ...secondStepPages(pageParts),
-    ...devicePages({ ...pageParts, serverPublicKey }),
+    ...devicePages({ ...pageParts, serverPublicKey, panels: () => host.all(devicePanelSlot) }),
     ...accountPages({ ...pageParts, panels: () => host.all(accountPanelSlot) }),
     ...ownSignInPages(pageParts),
-    ...dashboardPages(pageParts),
+    ...dashboardPages({ ...pageParts, jobs, stats, dataDirectory: config.dataDirectory, panels: () => host.all(dashboardPanelSlot) }),
     ...userPages({ ...pageParts, userPanels: () => host.all(userPanelSlot), belongings: () => host.all(belongingsSlot) }),
     ...settingsPages({ settings, sections: shownSections }),
-    ...diagnosticsPages({ ...pageParts, jobs, dataDirectory: config.dataDirectory }),
+    ...diagnosticsPages({ ...pageParts, jobs, dataDirectory: config.dataDirectory, panels: () => host.all(diagnosticsPanelSlot) }),
     ...notificationPages(pageParts),
     ...searchPages(search),
     signInAgain,
@@ -273,13 +299,19 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     ...auditPages(pageParts),
     ...pluginPages({ ...pageParts, isSafeMode: () => isSafeMode, leaveSafeMode }),
     healthPage({ db, network, host, jobs, isSafeMode: () => isSafeMode }),
-    { method: 'GET', path: '/live', permission: 'account.own', handle: ({ actor }) => raw('text/event-stream', live.open(actor)) },
+    {
+      method: 'GET',
+      path: '/live',
+      permission: 'account.own',
+      handle: ({ actor, query }) => raw('text/event-stream', live.open(actor, { wantsRates: query.has('rates') })),
+    },
   ];
 
   const web = await createWeb({
     config,
     paths,
     log,
+    events,
     clock,
     db,
     sessions,
@@ -325,7 +357,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
       await reconciler.start();
       stops = [
         jobs.start({ id: 'certificate', everyMs: DAY_MS, deadlineMs: 60_000, run: async () => certificates?.renewOwn() }),
-        jobs.start(statsJob({ db, events, peers: network.peers })),
+        jobs.start(stats.job),
         jobs.start(await foreignWritesJob()),
         jobs.start({
           id: 'housekeeping',

@@ -15,6 +15,7 @@ const dist = join(root, 'dist');
 /** Files of packages that pages load as they are. */
 const VENDOR = {
   'vendor/htmx.js': 'node_modules/htmx.org/dist/htmx.min.js',
+  'vendor/uplot.css': 'node_modules/uplot/dist/uPlot.min.css',
 };
 
 rmSync(dist, { recursive: true, force: true });

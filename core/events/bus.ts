@@ -3,6 +3,27 @@ import type { DeviceId, UserId } from '../net/inputs.ts';
 import type { Severity } from '../notifications/tables.ts';
 import type { Log } from '../system/log.ts';
 
+/** Bytes, as this box counts them: received from devices, and sent to them. */
+export type Moved = {
+  readonly rxBytes: number;
+  readonly txBytes: number;
+};
+
+/** What one look at the interface's peers showed. */
+export type Poll = {
+  readonly at: Date;
+  readonly peerCount: number;
+  readonly onlineCount: number;
+  readonly latestHandshake: Date | null;
+  /** Bytes a second since the look before; devices that moved nothing are left out. */
+  readonly rates: ReadonlyMap<DeviceId, Moved & { readonly userId: UserId }>;
+};
+
+type Timing = {
+  readonly durationMs: number;
+  readonly isOk: boolean;
+};
+
 /** The closed map of what core tells plugins and pages, always after the commit. */
 export interface Events {
   'user.changed': { readonly userId: UserId };
@@ -18,7 +39,13 @@ export interface Events {
   'notification.raised': { readonly id: string; readonly severity: Severity; readonly about: string; readonly message: string };
   /** Some were read or cleared. */
   'notifications.changed': Record<never, never>;
-  'stats.changed': Record<never, never>;
+  /** The database has taken over what the interface knows of its peers; so much was moved since the last time. */
+  'stats.changed': Moved;
+  /** The interface was read. */
+  'peers.polled': Poll;
+  'network.reconciled': Timing;
+  'job.ran': Timing & { readonly id: string };
+  'http.answered': { readonly kind: 'page' | 'api' | 'live' | 'asset'; readonly method: string; readonly status: number; readonly durationMs: number };
   'network.changed': Record<never, never>;
   'plugins.changed': Record<never, never>;
 }

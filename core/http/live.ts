@@ -1,13 +1,15 @@
 import { PassThrough, type Readable } from 'node:stream';
 import { type Actor, allows } from '../accounts/permissions.ts';
-import type { EventBus } from '../events/bus.ts';
+import type { EventBus, Poll } from '../events/bus.ts';
 import type { UserId } from '../net/inputs.ts';
 import type { Clock } from '../system/clock.ts';
 
 /** Tells open pages that something they show has changed (server-sent events, WHATWG HTML §9.2). */
 export interface Live {
   /** The stream of one browser; it ends by itself, and the browser comes back and is authenticated anew. */
-  open(actor: Actor): Readable;
+  open(actor: Actor, options?: { readonly wantsRates?: boolean }): Readable;
+  /** Whether somebody looks at rates. */
+  isWatched(): boolean;
   closeAll(): void;
 }
 
@@ -22,6 +24,7 @@ interface Listener {
   readonly actor: Actor;
   readonly stream: PassThrough;
   readonly topics: Set<LiveTopic>;
+  readonly wantsRates: boolean;
 }
 
 export function createLive(events: EventBus, clock: Clock): Live {
@@ -49,18 +52,31 @@ export function createLive(events: EventBus, clock: Clock): Live {
   events.on('notification.raised', () => publish('notifications', admins('diagnostics.read')));
   events.on('notifications.changed', () => publish('notifications', admins('diagnostics.read')));
   events.on('plugins.changed', () => publish('plugins', admins('plugins.manage')));
+  events.on('peers.polled', ({ rates }) => {
+    const everybodys = ratesMessage(rates);
+    for (const { actor, stream, wantsRates } of listeners) {
+      // Whoever reads too slowly misses some.
+      if (!wantsRates || stream.writableEnded || stream.writableNeedDrain) continue;
+      stream.write(allows(actor, 'devices.manage') ? everybodys : ratesMessage(ratesOf(rates, actor.userId)));
+    }
+  });
   // A disabled or demoted user's stream ends; the next one is refused.
-  events.on('user.changed', ({ userId }) => endWhere((actor) => actor.userId === userId && actor.role !== 'admin'));
+  events.on('user.changed', ({ userId }) => endWhere((actor) => actor.userId === userId));
   events.on('user.deleted', ({ userId }) => endWhere((actor) => actor.userId === userId));
 
   function endWhere(concerns: (actor: Actor) => boolean): void {
-    for (const listener of listeners) if (concerns(listener.actor)) listener.stream.end();
+    for (const listener of listeners) {
+      if (!concerns(listener.actor)) continue;
+      deliver(listener);
+      listener.stream.end();
+    }
   }
 
   return {
-    open(actor) {
+    isWatched: () => [...listeners].some(({ wantsRates }) => wantsRates),
+    open(actor, { wantsRates = false } = {}) {
       const stream = new PassThrough();
-      const listener: Listener = { actor, stream, topics: new Set() };
+      const listener: Listener = { actor, stream, topics: new Set(), wantsRates };
       const stopBeating = beat(clock, stream);
       const stopWaiting = clock.after(LONGEST_MS, () => stream.end());
       listeners.add(listener);
@@ -74,6 +90,17 @@ export function createLive(events: EventBus, clock: Clock): Live {
     },
     closeAll: () => endWhere(() => true),
   };
+}
+
+/** Bytes a second, received and sent by this box: of all together, and of each device that moves something. */
+function ratesMessage(rates: Poll['rates']): string {
+  const devices = [...rates].map(([id, { rxBytes, txBytes }]) => [id, [Math.round(rxBytes), Math.round(txBytes)] as const] as const);
+  const sum = (at: 0 | 1) => devices.reduce((total, [, rate]) => total + rate[at], 0);
+  return `event: rates\ndata: ${JSON.stringify({ total: [sum(0), sum(1)], devices: Object.fromEntries(devices) })}\n\n`;
+}
+
+function ratesOf(rates: Poll['rates'], userId: UserId | null): Poll['rates'] {
+  return new Map([...rates].filter(([, rate]) => rate.userId === userId));
 }
 
 function deliver({ stream, topics }: Listener): void {

@@ -3,6 +3,7 @@ import compress from 'koa-compress';
 import { type Actor, nobody } from '../accounts/permissions.ts';
 import type { SessionStore } from '../accounts/session-store.ts';
 import type { Config } from '../config.ts';
+import type { EventBus } from '../events/bus.ts';
 import type { Bearer } from '../plugin/contract.ts';
 import type { Log } from '../system/log.ts';
 import { clientAddress } from './address.ts';
@@ -10,11 +11,13 @@ import { readBody } from './body.ts';
 import { refuseCrossSite } from './csrf.ts';
 import { answerErrors } from './errors.ts';
 import { securityHeaders, strictTransport } from './headers.ts';
+import { observe } from './observe.ts';
 import { sessionMiddleware } from './session.ts';
 
 export interface HttpParts {
   readonly config: Pick<Config, 'externalUrl' | 'trustedProxies'>;
   readonly log: Log;
+  readonly events: EventBus;
   readonly sessions: SessionStore;
   readonly assets: Middleware;
   /** Whether browsers know who signed the certificate that is shown. */
@@ -44,6 +47,7 @@ export function createHttp(parts: HttpParts): Koa {
       log.error({ error: error.message }, 'answer failed');
   });
 
+  app.use(observe(parts.events, isApi));
   app.use(clientAddress(config.trustedProxies));
   app.use(securityHeaders(isHttps));
   app.use(strictTransport(parts.isPubliclyTrusted));

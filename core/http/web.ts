@@ -7,6 +7,7 @@ import type { SessionStore } from '../accounts/session-store.ts';
 import { type User, userById } from '../accounts/store.ts';
 import type { Config } from '../config.ts';
 import type { Db } from '../db/open.ts';
+import type { EventBus } from '../events/bus.ts';
 import type { Reconciler } from '../net/reconcile.ts';
 import type { Bearer, Brand } from '../plugin/contract.ts';
 import type { Clock } from '../system/clock.ts';
@@ -23,6 +24,7 @@ interface WebParts {
   readonly config: Config;
   readonly paths: Paths;
   readonly log: Log;
+  readonly events: EventBus;
   readonly clock: Clock;
   readonly db: Db;
   readonly sessions: SessionStore;

@@ -1,4 +1,5 @@
 import { messageOf } from '../errors.ts';
+import type { EventBus } from '../events/bus.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 
@@ -15,6 +16,7 @@ export interface JobState {
   readonly id: string;
   readonly lastRunAt: Date | null;
   readonly lastError: string | null;
+  readonly lastDurationMs: number | null;
 }
 
 export interface Jobs {
@@ -24,16 +26,22 @@ export interface Jobs {
 }
 
 /** A failing job is logged, shown in its state, and tried again when it is next due. */
-export function createJobs(clock: Clock, log: Log): Jobs {
+export function createJobs(clock: Clock, log: Log, events: EventBus): Jobs {
   const states = new Map<string, JobState>();
 
   async function runOnce(job: Job): Promise<void> {
     const signal = AbortSignal.timeout(job.deadlineMs);
+    const begun = performance.now();
+    const ended = (lastError: string | null) => {
+      const durationMs = performance.now() - begun;
+      states.set(job.id, { id: job.id, lastRunAt: clock.now(), lastError, lastDurationMs: durationMs });
+      events.emit('job.ran', { id: job.id, durationMs, isOk: lastError === null });
+    };
     try {
       await job.run(signal);
-      states.set(job.id, { id: job.id, lastRunAt: clock.now(), lastError: null });
+      ended(null);
     } catch (error) {
-      states.set(job.id, { id: job.id, lastRunAt: clock.now(), lastError: messageOf(error) });
+      ended(messageOf(error));
       log.error({ job: job.id, error: messageOf(error) }, 'job failed');
     }
   }
@@ -42,7 +50,7 @@ export function createJobs(clock: Clock, log: Log): Jobs {
     start(job) {
       let stop = () => {};
       let isStopped = false;
-      states.set(job.id, { id: job.id, lastRunAt: null, lastError: null });
+      states.set(job.id, { id: job.id, lastRunAt: null, lastError: null, lastDurationMs: null });
       const schedule = () => {
         stop = clock.after(job.everyMs, async () => {
           await runOnce(job);

@@ -43,6 +43,8 @@ interface ReconcilerParts {
   readonly log: Log;
   /** Told whenever the status changes or drift was repaired. */
   readonly onChange: () => void;
+  /** Told of each pass. */
+  readonly onPass?: (durationMs: number, isOk: boolean) => void;
 }
 
 const RETRY_FIRST_MS = 1_000;
@@ -97,14 +99,18 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   async function pass(asked: 'all' | ReadonlySet<FragmentKey>): Promise<NetworkStatus> {
     cancelWake();
     if (isStopped) return status;
+    const begun = performance.now();
+    const ended = (isOk: boolean) => parts.onPass?.(performance.now() - begun, isOk);
     try {
       if (asked !== 'all' && reached !== null && applied !== null && !drift.table.isSuspect()) await bringRules(reached, applied, [...asked]);
       else await bringAll();
       retryMs = RETRY_FIRST_MS;
       wakeIn(Number.POSITIVE_INFINITY);
+      ended(true);
       return setStatus({ kind: 'applied', at: clock.now() });
     } catch (error) {
       reached = null;
+      ended(false);
       log.error({ error: messageOf(error), retryMs }, 'network could not be brought to its desired state');
       wakeIn(retryMs);
       retryMs = Math.min(retryMs * 2, RETRY_LONGEST_MS);

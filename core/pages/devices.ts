@@ -10,12 +10,14 @@ import { deviceChanges, newDevice } from '../devices/schema.ts';
 import type { OwnedDevice } from '../devices/store.ts';
 import { orShowAgain } from '../http/forms.ts';
 import { download, type PageRequest, type Reply, type Route, redirect, view } from '../http/route.ts';
+import type { Panel } from '../plugin/contract.ts';
 import type { CoreSections } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Clock } from '../system/clock.ts';
 import { en } from '../text/en.ts';
 import { deviceForm, readDeviceForm } from './device-form.ts';
 import { deviceListPages } from './device-list.ts';
+import { showPanels } from './panels.ts';
 
 export interface DevicePageParts {
   readonly db: Db;
@@ -23,6 +25,7 @@ export interface DevicePageParts {
   readonly settings: Settings;
   readonly sections: CoreSections;
   readonly clock: Clock;
+  readonly panels: () => readonly Panel<OwnedDevice>[];
   readonly serverPublicKey: () => Promise<Parameters<typeof clientConfig>[0]['serverPublicKey']>;
 }
 
@@ -65,12 +68,14 @@ export function devicePages(parts: DevicePageParts): readonly Route[] {
     );
   }
 
-  async function details({ actor, params, ip }: PageRequest): Promise<Reply> {
+  async function details(request: PageRequest): Promise<Reply> {
+    const { actor, params, ip } = request;
     const device = await devices.get(actor, params['id'] ?? '');
     const { vpnSessionDuration, allowSelfService } = await settings.read(sections.security);
     const status = statusOf(device, vpnSessionDuration, clock.now());
     const values = defaultsAsText(effective(device, await settings.read(sections.client)));
     const mayEdit = allowSelfService || allows(actor, 'devices.manage');
+    const panels = await showPanels(parts.panels(), request, device);
     return view('core/devices/show', {
       title: device.name,
       device,
@@ -78,6 +83,7 @@ export function devicePages(parts: DevicePageParts): readonly Route[] {
       values,
       isOwn: device.userId === actor.userId,
       mayEdit,
+      panels,
       isInUse: [device.ipv4, device.ipv6].includes(ip),
     });
   }

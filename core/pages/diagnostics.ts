@@ -4,10 +4,12 @@ import { type ListState, pagerFor, readList } from '../http/lists.ts';
 import { type Route, view } from '../http/route.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Notifications } from '../notifications/notifications.ts';
+import type { Panel } from '../plugin/contract.ts';
 import type { Clock } from '../system/clock.ts';
 import { diskSpace } from '../system/disk.ts';
 import { en } from '../text/en.ts';
 import type { NetworkView, PeerView } from './network-view.ts';
+import { showPanels } from './panels.ts';
 
 interface DiagnosticsPageParts {
   readonly db: Db;
@@ -16,6 +18,7 @@ interface DiagnosticsPageParts {
   readonly notifications: Notifications;
   readonly jobs: Jobs;
   readonly dataDirectory: string;
+  readonly panels: () => readonly Panel<null>[];
 }
 
 const ROOT = '/admin/diagnostics';
@@ -24,7 +27,7 @@ const MOST_FOUND = 500;
 const RECENT = 5;
 
 /** The box from inside: the interface with its peers, what was repaired, the rules in force, jobs, clock and disk. */
-export function diagnosticsPages({ db, clock, network, notifications, jobs, dataDirectory }: DiagnosticsPageParts): readonly Route[] {
+export function diagnosticsPages({ db, clock, network, notifications, jobs, dataDirectory, panels }: DiagnosticsPageParts): readonly Route[] {
   /** Peers that carry what is searched for, or whose device or owner does. */
   async function matching(peers: readonly PeerView[], { q }: ListState): Promise<readonly PeerView[]> {
     if (q === '') return peers;
@@ -40,7 +43,8 @@ export function diagnosticsPages({ db, clock, network, notifications, jobs, data
       method: 'GET',
       path: ROOT,
       permission: 'diagnostics.read',
-      async handle({ query }) {
+      async handle(request) {
+        const { query } = request;
         const state = readList(query, [], '');
         const all = await network.peers();
         const found = await matching(all, state);
@@ -68,6 +72,7 @@ export function diagnosticsPages({ db, clock, network, notifications, jobs, data
           jobs: jobs.states(),
           now: clock.now(),
           disk: await diskSpace(dataDirectory).catch(() => null),
+          panels: await showPanels(panels(), request, null),
         });
       },
     },

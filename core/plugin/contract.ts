@@ -6,17 +6,21 @@ import type { User } from '../accounts/store.ts';
 import type { Users } from '../accounts/users.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { Db, Queries } from '../db/open.ts';
+import type { MovementRecorder } from '../devices/stats.ts';
+import type { OwnedDevice } from '../devices/store.ts';
 import type { EventBus, EventName, Listener } from '../events/bus.ts';
 import type { Certificates } from '../http/certificates.ts';
 import type { NavItem, PageRequest, Route } from '../http/route.ts';
-import type { Job } from '../jobs/jobs.ts';
+import type { Job, JobState } from '../jobs/jobs.ts';
 import type { FragmentKey, Fragments } from '../net/inputs.ts';
+import type { NetworkStatus } from '../net/reconcile.ts';
 import type { NetworkMap } from '../net/topology.ts';
 import type { Section } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import type { Secrets } from '../system/secrets.ts';
+import type { Vitals } from '../system/vitals.ts';
 import { type Fill, type Slot, slot } from './slots.ts';
 
 /** What a plugin is, before anything of it runs. */
@@ -174,6 +178,24 @@ export interface Panel<Subject> {
 export const accountPanelSlot = slot<Panel<User>>('account.panel');
 /** On the administrators' page of a user. */
 export const userPanelSlot = slot<Panel<User>>('user.panel');
+/** On the page of a device, also its owner's. */
+export const devicePanelSlot = slot<Panel<OwnedDevice>>('device.panel');
+export const dashboardPanelSlot = slot<Panel<null>>('dashboard.panel');
+export const diagnosticsPanelSlot = slot<Panel<null>>('diagnostics.panel');
+
+export const movementSlot = slot<MovementRecorder>('devices.movement');
+
+/** How the box is, for those who watch over it; core fills the slot. */
+export interface BoxState {
+  network(): NetworkStatus;
+  /** Foreign changes repaired since the service began, the newest hundred at most. */
+  driftCount(): number;
+  jobs(): readonly JobState[];
+  plugins(): readonly { readonly id: string; readonly state: string }[];
+  /** Measures the process until `stop`. */
+  vitals(): Vitals;
+}
+export const boxStateSlot = slot<BoxState>('box.state');
 
 /** The certificate that this box shows; filled by core where it serves https itself. */
 export const certificatesSlot = slot<Certificates>('http.certificates');

@@ -13,10 +13,13 @@ export { json as document } from '../db/columns.ts';
 export { each } from '../db/each.ts';
 export type { Db, Queries, ReadQueries } from '../db/open.ts';
 export { after, type Listed, orderOf, type Page, pageOf, type Term } from '../db/paging.ts';
+export { ONLINE_WITHIN_MS } from '../devices/describe.ts';
 export { qrCode } from '../devices/qr.ts';
+export type { Movement, MovementRecorder } from '../devices/stats.ts';
+export { countDevices, countOnline, deviceById, type OwnedDevice } from '../devices/store.ts';
 export { devices } from '../devices/tables.ts';
 export { Conflict, Forbidden, InvalidInput, messageOf, NotFound, PreconditionFailed, TooManyRequests, Unauthenticated, Unavailable } from '../errors.ts';
-export type { EventName, Events } from '../events/bus.ts';
+export type { EventName, Events, Poll } from '../events/bus.ts';
 export type { CertificateFacts, Certificates, KeyAndCertificate } from '../http/certificates.ts';
 export { type CsvColumns, csv } from '../http/csv.ts';
 export { type FormField, field, otherErrors } from '../http/fields.ts';
@@ -26,8 +29,8 @@ export { download, json, leaveFor, localPath, type NavItem, type PageRequest, ty
 export { type SelectionAct, selectionPages } from '../http/selection.ts';
 export { bytesOf, type Upload } from '../http/upload.ts';
 export type { Job } from '../jobs/jobs.ts';
-export { addressOf, isIpv6, numberOf, parseAddress, parseCidr, prefixOf } from '../net/cidr.ts';
-export type { Cidr, FragmentKey, Fragments, NftRule, UserId } from '../net/inputs.ts';
+export { addressOf, contains, isIpv6, numberOf, parseAddress, parseCidr, prefixOf } from '../net/cidr.ts';
+export type { Cidr, DeviceId, FragmentKey, Fragments, NftRule, UserId } from '../net/inputs.ts';
 export type { Topology } from '../net/topology.ts';
 export { paging, sortBy } from '../operations/query.ts';
 export { address, cidr, email, host, line, parse, prose, secretText, unique, within } from '../parse.ts';
@@ -36,6 +39,7 @@ export { defineSection, securitySection } from '../settings/sections.ts';
 export { differences } from '../settings/settings.ts';
 export type { Clock } from '../system/clock.ts';
 export { equalInConstantTime, hashToken, randomToken, type Secrets } from '../system/secrets.ts';
+export type { Vitals } from '../system/vitals.ts';
 export { createWebFetch, type WebFetch } from '../system/web-fetch.ts';
 export { VERSION } from '../version.ts';
 export {
@@ -44,17 +48,23 @@ export {
   afterSignOutSlot,
   type Bearer,
   type BearerAuthenticator,
+  type BoxState,
   type Brand,
   bearerSlot,
+  boxStateSlot,
   brandSlot,
   type Command,
   certificatesSlot,
+  dashboardPanelSlot,
+  devicePanelSlot,
+  diagnosticsPanelSlot,
   type Host,
   type HostNetwork,
   type Mail,
   type Mailer,
   type Manifest,
   mailerSlot,
+  movementSlot,
   type Operation,
   type OperationAnswer,
   type OperationCall,

@@ -34,13 +34,42 @@ function compareClocks() {
   place.textContent = seconds < 60 ? place.dataset.right : `${place.dataset.wrong} ${Math.round(seconds / 60)} min`;
 }
 
-/** What the server says has changed becomes an event that parts of the page wait for. */
+const rateUnits = ['bit/s', 'kbit/s', 'Mbit/s', 'Gbit/s', 'Tbit/s'];
+let rates = null;
+
+/** Bytes a second as `12.3 Mbit/s`. */
+function formatRate(bytes) {
+  let value = bytes * 8;
+  let unit = 0;
+  for (; value >= 999.5 && unit < rateUnits.length - 1; unit += 1) value /= 1000;
+  return `${value < 9.95 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${rateUnits[unit]}`;
+}
+
+/** Fills in what `data-rate` asks for: `total`, or ids of devices. Devices download what the box sends. */
+function showRates() {
+  if (!rates) return;
+  for (const place of document.querySelectorAll('[data-rate]')) {
+    const ids = place.dataset.rate.split(' ');
+    const parts = ids[0] === 'total' ? [rates.total] : ids.map((id) => rates.devices[id] ?? [0, 0]);
+    const shown = { upload: parts.reduce((sum, [rx]) => sum + rx, 0), download: parts.reduce((sum, [, tx]) => sum + tx, 0) };
+    for (const value of place.querySelectorAll('[data-direction]')) value.textContent = formatRate(shown[value.dataset.direction]);
+  }
+}
+
+let source = null;
+
+/** What the server says has changed becomes an event that parts of the page wait for. Rates are asked for while somebody sees them. */
 function listen() {
-  const source = new EventSource('/live');
+  source?.close();
+  const wantsRates = !document.hidden && document.querySelector('[data-rate]') !== null;
+  source = new EventSource(wantsRates ? '/live?rates' : '/live');
   for (const topic of ['devices', 'users', 'network', 'notifications', 'plugins']) {
     source.addEventListener(topic, () => document.body.dispatchEvent(new CustomEvent(`live:${topic}`)));
   }
-  addEventListener('pagehide', () => source.close());
+  source.addEventListener('rates', ({ data }) => {
+    rates = JSON.parse(data);
+    showRates();
+  });
 }
 
 /** Counts down to moments; where something is decided then, asks for the page anew. */
@@ -58,7 +87,14 @@ function countDown() {
 
 countDown();
 compareClocks();
-document.addEventListener('htmx:after:swap', () => enhance(document));
+document.addEventListener('htmx:after:swap', () => {
+  enhance(document);
+  showRates();
+});
 document.addEventListener('wiregui:replaced', () => enhance(document));
 enhance(document);
-if ('live' in document.body.dataset) listen();
+if ('live' in document.body.dataset) {
+  listen();
+  document.addEventListener('visibilitychange', () => document.querySelector('[data-rate]') && listen());
+  addEventListener('pagehide', () => source.close());
+}

@@ -10,6 +10,7 @@ import { run } from '../../core/system/run.ts';
 import { NODE_ENVIRONMENT, NODE_FLAGS } from '../../image/node-flags.mjs';
 import { benchApi } from './api.ts';
 import { benchFirewall } from './firewall.ts';
+import { benchLive } from './live.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const PORT = 23_456;
@@ -57,7 +58,7 @@ async function requestsPerSecond(url: string, cookie: string): Promise<number> {
 }
 
 /** `npm run bench -- api`: one part alone. */
-const PARTS: Readonly<Record<string, () => Promise<void>>> = { pages: measure, api: benchApi, firewall: benchFirewall };
+const PARTS: Readonly<Record<string, () => Promise<void>>> = { pages: measure, api: benchApi, firewall: benchFirewall, live: benchLive };
 const asked = process.argv.slice(2);
 
 try {
