@@ -1,4 +1,4 @@
-import { field, type Host, json, NotFound, orShowAgain, otherErrors, type Reply, type Route, raw, readForm, redirect, view } from '#core';
+import { Forbidden, field, type Host, json, orShowAgain, otherErrors, type Reply, type Route, raw, readForm, redirect, view } from '#core';
 import type { MetricsAccess } from './access.ts';
 import { CONTENT_TYPE } from './exposition.ts';
 import { section } from './section.ts';
@@ -34,7 +34,7 @@ export function metricsPages({ settings, access, scrape }: MetricsPageParts): re
       async handle({ ip, headers }) {
         const { authorization } = headers;
         const answer = await access.of(ip, typeof authorization === 'string' ? authorization : undefined);
-        if (answer === 'off') throw new NotFound(text.off);
+        if (answer === 'off') throw new Forbidden(text.off);
         if (answer === 'refused') return json({ error: text.unauthorized }, 401, { 'WWW-Authenticate': 'Bearer' });
         return raw(CONTENT_TYPE, await scrape());
       },

@@ -18,8 +18,8 @@ describe('metrics', () => {
   const allow = (...networks: string[]) => api.call('PATCH', '/configuration/metrics', { allowed_networks: networks });
 
   it('are off until a token is made or a network named', async () => {
-    expect((await scrape()).status).toBe(404);
-    expect((await withToken('anything')).status).toBe(404);
+    expect((await scrape()).status).toBe(403);
+    expect((await withToken('anything')).status).toBe(403);
   });
 
   it('are given to who shows the token, and to nobody else', async () => {
@@ -50,7 +50,7 @@ describe('metrics', () => {
     for (const path of ['/configuration/metrics', '/audit'])
       for (const secret of [token, ...rows]) expect(JSON.stringify((await api.call('GET', path)).body), path).not.toContain(secret);
     expect((await api.call('DELETE', '/metrics/token')).status).toBe(204);
-    expect((await withToken(token)).status).toBe(404);
+    expect((await withToken(token)).status).toBe(403);
     const { body } = await api.call('GET', '/audit?limit=4');
     expect(body.map(({ action }: { action: string }) => action)).toEqual([
       'metrics.token-removed',
