@@ -8,7 +8,7 @@ export type ProviderSeed = Readonly<Record<string, unknown>>;
 export async function readProviderSeed(file: string | undefined): Promise<ProviderSeed> {
   if (file === undefined) return {};
   // Only a box with such a file needs a parser of YAML.
-  const { parse } = await import('yaml');
+  const { parse } = await import('./yaml.ts');
   try {
     const seed: unknown = parse(await readFile(file, 'utf8'));
     if (typeof seed === 'object' && seed !== null && !Array.isArray(seed)) return seed as ProviderSeed;

@@ -18,7 +18,7 @@ const ATTRIBUTES = new Set(
 export async function sanitizeSvg(source: string): Promise<string> {
   // Entities are how documents grow without end, and the parser would have to be trusted with them.
   if (/<!DOCTYPE|<!ENTITY/i.test(source)) throw refuse(text.logo.hasDtd);
-  const { DOMParser, XMLSerializer, onErrorStopParsing } = await import('@xmldom/xmldom');
+  const { DOMParser, XMLSerializer, onErrorStopParsing } = await import('./xml.ts');
   const document = parse(() => new DOMParser({ onError: onErrorStopParsing }).parseFromString(source, 'image/svg+xml'));
   const root = document.documentElement;
   if (root?.localName !== 'svg' || root.namespaceURI !== 'http://www.w3.org/2000/svg') throw refuse(text.logo.notSvg);
@@ -26,7 +26,7 @@ export async function sanitizeSvg(source: string): Promise<string> {
   return new XMLSerializer().serializeToString(root);
 }
 
-type SvgElement = NonNullable<ReturnType<InstanceType<typeof import('@xmldom/xmldom').DOMParser>['parseFromString']>['documentElement']>;
+type SvgElement = NonNullable<ReturnType<InstanceType<typeof import('./xml.ts').DOMParser>['parseFromString']>['documentElement']>;
 
 function clean(element: SvgElement): void {
   for (const attribute of [...element.attributes]) if (!isHarmless(attribute.name, attribute.value)) element.removeAttributeNode(attribute);
