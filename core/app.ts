@@ -31,6 +31,7 @@ import { createWeb } from './http/web.ts';
 import { createJobs, type Job } from './jobs/jobs.ts';
 import { whyNoDataPlane } from './net/capability.ts';
 import { confirmNetwork, takeBackNetwork } from './net/confirm-network.ts';
+import { createKeep } from './net/keep.ts';
 import { createKernel } from './net/kernel.ts';
 import { createProvisional } from './net/provisional.ts';
 import { createIdleReconciler, createReconciler } from './net/reconcile.ts';
@@ -203,9 +204,10 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   const load = async () => networkStore.load(await host.fragments());
   const onChange = () => events.emit('network.changed', {});
   const onPass = (durationMs: number, isOk: boolean) => events.emit('network.reconciled', { durationMs, isOk });
+  const keep = config.networkStateDirectory === undefined ? undefined : createKeep(config.networkStateDirectory, clock, log);
   const reconciler =
     whyOff === null
-      ? createReconciler({ load, loadFragments: host.fragments, kernel: createKernel(run, log), watch, clock, log, onChange, onPass })
+      ? createReconciler({ load, loadFragments: host.fragments, kernel: createKernel(run, log), watch, clock, log, onChange, onPass, keep })
       : createIdleReconciler(whyOff);
   events.on('attention.needed', ({ severity, about, message }) => notifications.raise(severity, about, message));
   for (const name of NETWORK_EVENTS) events.on(name, () => void reconciler.request());

@@ -1,3 +1,5 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { plugins } from '../plugins/index.ts';
 import { type App, createApp } from './app.ts';
 import { type Config, readConfig } from './config.ts';
@@ -23,7 +25,9 @@ export async function serve(): Promise<void> {
   await prepareAdmin(app, config);
   const server = await listen(app.http.callback(), app.certificates, config);
   await app.start();
-  announce(app, config, await app.setup.isNeeded());
+  const isSetupNeeded = await app.setup.isNeeded();
+  announce(app, config, isSetupNeeded);
+  if (config.runtimeDirectory !== undefined) keepCode(config.runtimeDirectory, isSetupNeeded ? app.setup.code : null);
   log.info({ url: config.externalUrl, network: app.reconciler.status() }, 'service started');
   endOnSignals(app, server, log);
 }
@@ -42,6 +46,13 @@ function announce(app: App, { externalUrl }: Config, isSetupNeeded: boolean): vo
   if (status.kind === 'off') print(`The data plane is off: ${status.why}`);
   if (isSetupNeeded) print(`Open ${externalUrl}/setup and give the code ${app.setup.code}`);
   else print('Sign in with your email and password. Forgotten? Run: wiregui admin create-or-reset <email>');
+}
+
+/** Where the screen at the console of an appliance finds the code. */
+function keepCode(directory: string, code: string | null): void {
+  const file = join(directory, 'setup-code');
+  if (code === null) rmSync(file, { force: true });
+  else writeFileSync(file, `${code}\n`, { mode: 0o600 });
 }
 
 function endOnSignals(app: App, server: Listening, log: Log): void {

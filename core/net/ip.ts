@@ -35,7 +35,7 @@ interface AddressJson {
 }
 
 // Marks routes as ours (rtnetlink(7): numbers above 4 are for the administrator's programs).
-const ROUTE_PROTOCOL = '87';
+export const ROUTE_PROTOCOL = '87';
 const FORWARDING = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding'];
 
 /** The forwarding switches that a tunnel with these addresses needs; an IPv6 router ignores router advertisements (RFC 4861). */

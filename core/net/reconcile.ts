@@ -5,6 +5,7 @@ import type { Watch } from '../system/run.ts';
 import { type DesiredState, desired, withFragments } from './desired.ts';
 import { createDriftWatch, type DriftRecord } from './drift.ts';
 import type { FragmentKey, Fragments, NetworkInputs, PublicKey } from './inputs.ts';
+import type { Keep } from './keep.ts';
 import type { Kernel } from './kernel.ts';
 import { plan, planRules, type Step } from './plan.ts';
 import type { Ruleset } from './ruleset.ts';
@@ -45,6 +46,8 @@ interface ReconcilerParts {
   readonly onChange: () => void;
   /** Told of each pass. */
   readonly onPass?: (durationMs: number, isOk: boolean) => void;
+  /** Told of each state that a pass strove for, also when a part of it failed: what is gone must not come back at a boot. */
+  readonly keep?: Keep | undefined;
 }
 
 const RETRY_FIRST_MS = 1_000;
@@ -139,6 +142,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     applied = null;
     reached = null;
     const outcome = await kernel.apply(state, steps);
+    parts.keep?.(state);
     const hasFailed = (kind: Step['kind']) => steps.some((step) => step.kind === kind) && !outcome.done.has(kind);
     // Until batch and flows are through, nobody knows what is in force: the next pass replaces everything in place.
     applied = hasFailed('apply-ruleset') || hasFailed('forget-flows') ? null : state.ruleset;

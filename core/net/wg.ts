@@ -105,7 +105,7 @@ function orNull(text: string | undefined): string | null {
 }
 
 // A section's AllowedIPs replace those the peer has, with none as well; an empty line is refused (wg(8), addconf).
-function peerSection({ publicKey, presharedKey, allowedIps }: DesiredPeer, endpoint: string | undefined): string {
+export function peerSection({ publicKey, presharedKey, allowedIps }: DesiredPeer, endpoint: string | undefined): string {
   const last = endpoint === undefined ? '' : `Endpoint = ${endpoint}\n`;
   const routed = allowedIps.length === 0 ? '' : `AllowedIPs = ${allowedIps.join(', ')}\n`;
   return `[Peer]\nPublicKey = ${publicKey}\nPresharedKey = ${presharedKey}\nPersistentKeepalive = off\n${routed}${last}`;

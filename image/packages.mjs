@@ -1,0 +1,44 @@
+// The Debian packages an image is made of, and what is taken out again.
+
+export const SUITE = 'trixie';
+
+/** What the box runs on. */
+const SYSTEM = [
+  ...['systemd', 'systemd-sysv', 'systemd-resolved', 'systemd-timesyncd', 'systemd-repart', 'udev', 'dbus', 'kmod'],
+  ...['nftables', 'wireguard-tools', 'iproute2', 'conntrack', 'procps', 'iputils-ping', 'netbase'],
+  ...['rauc', 'rauc-service', 'e2fsprogs', 'ca-certificates', 'tzdata'],
+];
+
+export const FLAVOURS = {
+  vm: { components: ['main'], packages: [...SYSTEM, 'linux-image-cloud-amd64'] },
+  hardware: {
+    components: ['main', 'non-free-firmware'],
+    packages: [
+      ...SYSTEM,
+      ...['linux-image-amd64', 'intel-microcode', 'amd64-microcode', 'firmware-linux-free', 'firmware-realtek', 'firmware-bnx2', 'firmware-bnx2x', 'pciutils'],
+    ],
+  },
+};
+
+/** What makes images, in a root of its own so that every builder uses the same versions. */
+export const TOOLS = [
+  ...['rauc', 'squashfs-tools', 'grub-common', 'grub-pc-bin', 'grub-efi-amd64-bin', 'mtools', 'dosfstools', 'e2fsprogs', 'fdisk', 'python3-minimal'],
+  ...['busybox-static', 'cpio', 'zstd', 'xz-utils', 'kmod', 'binutils', 'openssl'],
+];
+
+/** Needed to install packages or to make an initrd, which an image that is replaced as a whole never does. */
+export const REMOVED = [
+  ...['apt', 'libapt-pkg7.0', 'dpkg', 'perl-base', 'debconf', 'debian-archive-keyring', 'sqv', 'gpgv', 'adduser', 'init-system-helpers', 'linux-base'],
+  ...[
+    'initramfs-tools',
+    'initramfs-tools-core',
+    'initramfs-tools-bin',
+    'klibc-utils',
+    'libklibc',
+    'dracut-install',
+    'cpio',
+    'ucf',
+    'sensible-utils',
+    'iucode-tool',
+  ],
+];
