@@ -25,9 +25,8 @@ export async function serve(): Promise<void> {
   await prepareAdmin(app, config);
   const server = await listen(app.http.callback(), app.certificates, config);
   await app.start();
-  const isSetupNeeded = await app.setup.isNeeded();
-  announce(app, config, isSetupNeeded);
-  if (config.runtimeDirectory !== undefined) keepCode(config.runtimeDirectory, isSetupNeeded ? app.setup.code : null);
+  announce(app, config, await app.setup.isNeeded());
+  if (config.runtimeDirectory !== undefined) await tellConsole(app, config.runtimeDirectory);
   log.info({ url: config.externalUrl, network: app.reconciler.status() }, 'service started');
   endOnSignals(app, server, log);
 }
@@ -48,11 +47,19 @@ function announce(app: App, { externalUrl }: Config, isSetupNeeded: boolean): vo
   else print('Sign in with your email and password. Forgotten? Run: wiregui admin create-or-reset <email>');
 }
 
-/** Where the screen at the console of an appliance finds the code. */
-function keepCode(directory: string, code: string | null): void {
-  const file = join(directory, 'setup-code');
-  if (code === null) rmSync(file, { force: true });
-  else writeFileSync(file, `${code}\n`, { mode: 0o600 });
+const CONSOLE_MS = 2_000;
+
+/** What the screen at an appliance shows: the code as long as it is of use, and the fingerprint of the certificate. */
+async function tellConsole(app: App, directory: string): Promise<void> {
+  tell('setup-code', (await app.setup.isNeeded()) ? app.setup.code : undefined);
+  tell('fingerprint', app.certificates?.facts().fingerprint);
+  systemClock.after(CONSOLE_MS, () => void tellConsole(app, directory));
+
+  function tell(name: string, text: string | undefined): void {
+    const file = join(directory, name);
+    if (text === undefined) rmSync(file, { force: true });
+    else writeFileSync(file, `${text}\n`, { mode: 0o600 });
+  }
 }
 
 function endOnSignals(app: App, server: Listening, log: Log): void {

@@ -25,13 +25,14 @@ const { values: options } = parseArgs({
     cached: { type: 'boolean', default: false },
     /** zstd's, 1 to 22: of the root file system. */
     level: { type: 'string', default: '22' },
+    /** A script that changes the root before it is packed; for tests. */
+    tweak: { type: 'string', default: '' },
   },
 });
 
 const build = resolve(options.output);
 const version = options.version ?? JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')).version;
 const parts = options.parts.split(',');
-const signing = prepareSigning(resolve(options.signing));
 const environment = {
   ...process.env,
   BUILD: build,
@@ -48,6 +49,7 @@ const environment = {
 if (!/^\d+\.\d+\.\d+(-[0-9a-z.]+)?$/.test(version)) fail(`${version} is not a version such as 1.2.3 or 1.2.3-rc.1`);
 for (const part of parts) if (!PARTS.includes(part)) fail(`there is no part ${part}; there are: ${PARTS.join(', ')}`);
 mkdirSync(build, { recursive: true });
+const signing = prepareSigning(resolve(options.signing));
 bootstrap('main', TOOLS, join(build, 'tools'));
 step('app.sh', process.arch);
 for (const flavour of options.flavour.split(',')) make(flavour);
@@ -60,7 +62,7 @@ function make(flavour) {
   const slot = join(build, `slot-${flavour}`);
   const base = join(build, `debian-${flavour}.tar`);
   bootstrap(components.join(','), packages, base);
-  step('root.sh', base, version, signing.certificate, slot);
+  step('root.sh', base, version, signing.certificate, slot, options.tweak);
   if (parts.includes('disk')) {
     step('disk.sh', slot, `${name}.raw`);
     run('zstd', ['-q', '-f', '-T2', '-9', `${name}.raw`, '-o', `${name}.raw.zst`]);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # root.sh <archive> <version> <keyring> <target> [tweak]: BUILD/target/{root,boot}.img from a Debian root, the app, and
-# image/root. A tweak is a script that changes <target>/tree before the image is made (tests).
+# image/root. A tweak is a script that changes <target>/{tree,boot} before images are made of them (tests).
 . "$(dirname "$0")/common.sh"
 base=$1 version=$2 keyring=$3 target=$4 tweak=${5:-}
 tree=$target/tree boot=$target/boot
@@ -61,8 +61,6 @@ for module in virtio_pci virtio_blk virtio_scsi nvme ahci ata_piix sd_mod usb_st
   done
 done
 
-[ -z "$tweak" ] || (cd "$target" && bash -euc "$tweak")
-
 # Files of packages that only an installation needs; the SBOM leaves the same ones out (image/packages.mjs).
 cp "$tree/var/lib/dpkg/status" "$target/dpkg-status"
 for package in $REMOVED; do
@@ -86,8 +84,10 @@ find "$initrd" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 echo "$version" >"$boot/version"
 find "$boot" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 
+[ -z "$tweak" ] || (cd "$target" && bash -euc "$tweak")
+
 # GRUB 2.12 reads squashfs, but none that is packed with zstd: the boot slot is not packed at all.
 rm -f "$target"/{root,boot}.img
 in_tools mksquashfs "$boot" "$target/boot.img" -noI -noD -noF -noX -noappend -quiet -no-progress -all-root -no-xattrs
-[ -s "$target/root.img" ] || in_tools mksquashfs "$tree" "$target/root.img" -comp zstd -Xcompression-level "${LEVEL:-19}" -b 256K -noappend -quiet -no-progress
+in_tools mksquashfs "$tree" "$target/root.img" -comp zstd -Xcompression-level "${LEVEL:-19}" -b 256K -noappend -quiet -no-progress
 sha256sum "$target"/{root,boot}.img

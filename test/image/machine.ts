@@ -9,6 +9,7 @@ import { until } from '../support/wait.ts';
 /** A box in QEMU, with its serial line. It computes every instruction itself (TCG), so that it runs anywhere. */
 export interface Machine extends AsyncDisposable {
   readonly port: number;
+  readonly httpsPort: number;
   readonly wireguardPort: number;
   /** What came over the serial line since it was switched on, without control characters. */
   output(): string;
@@ -16,6 +17,8 @@ export interface Machine extends AsyncDisposable {
   waitFor(pattern: RegExp, withinMs: number, from?: number): Promise<{ readonly match: RegExpExecArray; readonly ms: number }>;
   /** Runs a line in the root shell behind the console's key `s`, and answers what it printed. */
   shell(line: string, withinMs?: number): Promise<string>;
+  /** What came until now is of an earlier boot. */
+  forget(): void;
   /** Types into the console. */
   type(text: string): void;
   /** As pulling the plug: nothing is written any more. */
@@ -42,7 +45,7 @@ export interface MachineOptions {
 const FIRMWARE = '/usr/share/OVMF';
 const PROMPT = 'box# ';
 /** Slower than the slowest runner is. */
-export const BOOT_MS = 180_000;
+export const BOOT_MS = 400_000;
 
 export async function startMachine({ disk, firmware = 'bios', diskMb = 2_048, second, tap, prefix = [], log }: MachineOptions): Promise<Machine> {
   const folder = mkdtempSync(join(tmpdir(), 'wiregui-machine-'));
@@ -52,13 +55,14 @@ export async function startMachine({ disk, firmware = 'bios', diskMb = 2_048, se
   if (firmware === 'uefi') copyFileSync(`${FIRMWARE}/OVMF_VARS_4M.fd`, join(folder, 'vars.fd'));
   const port = 20_000 + Math.floor(Math.random() * 20_000);
   const wireguardPort = port + 1;
+  const httpsPort = port + 2;
   const file = createWriteStream(log, { flags: 'a' });
   let child: ChildProcess | undefined;
   let output = '';
   let hasShell = false;
 
   function argv(): string[] {
-    const forwards = `hostfwd=tcp:127.0.0.1:${port}-:80,hostfwd=udp:127.0.0.1:${wireguardPort}-:51820`;
+    const forwards = `hostfwd=tcp:127.0.0.1:${port}-:80,hostfwd=tcp:127.0.0.1:${httpsPort}-:443,hostfwd=udp:127.0.0.1:${wireguardPort}-:51820`;
     return [
       ...prefix,
       'qemu-system-x86_64',
@@ -79,6 +83,7 @@ export async function startMachine({ disk, firmware = 'bios', diskMb = 2_048, se
 
   const machine: Machine = {
     port,
+    httpsPort,
     wireguardPort,
     output: () => output,
     async waitFor(pattern, withinMs, from = output.length) {
@@ -106,6 +111,10 @@ export async function startMachine({ disk, firmware = 'bios', diskMb = 2_048, se
         .join('\n');
       if (match[1] !== '0') throw new Error(`${line}: answered ${match[1]}: ${text}`);
       return text.trim();
+    },
+    forget() {
+      output = output.slice(output.lastIndexOf('WireGUI: slot'));
+      hasShell = false;
     },
     type: (text) => void child?.stdin?.write(text),
     async cutPower() {

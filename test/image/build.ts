@@ -1,0 +1,82 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '../../core/system/run.ts';
+import { VERSION } from '../../core/version.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+export const BUILD = process.env['WIREGUI_IMAGE_BUILD'] ?? join(ROOT, 'build');
+const KEYS = join(BUILD, 'test-keys');
+const FOREIGN_KEYS = join(BUILD, 'foreign-keys');
+
+/** The current version as a disk, and bundles of later ones that fail in their own ways. */
+export const IMAGE = join(BUILD, `wiregui-${VERSION}-vm.raw`);
+export const NEXT = '99.0.0';
+const HANG = `[Unit]
+DefaultDependencies=no
+After=local-fs.target
+[Service]
+ExecStart=/bin/bash -c 'sysctl -qw kernel.sched_rt_runtime_us=-1; sleep 1; for n in 1 2 3 4; do chrt -f 99 bash -c "while :; do :; done" & done; wait'
+[Install]
+WantedBy=sysinit.target
+`;
+
+interface Variant {
+  readonly version: string;
+  /** What is done to the root before it is packed. */
+  readonly tweak?: string;
+  readonly keys?: string;
+}
+
+const VARIANTS: Readonly<Record<string, Variant>> = {
+  next: { version: NEXT },
+  older: { version: '0.0.1', tweak: 'rm -rf tree/*' },
+  foreign: { version: '99.0.1', tweak: 'rm -rf tree/*', keys: FOREIGN_KEYS },
+  'broken-root': { version: '99.0.2', tweak: 'rm -rf tree/*; mkdir tree/usr' },
+  'broken-kernel': { version: '99.0.3', tweak: 'rm -rf tree/*; head -c 9000000 /dev/zero | openssl enc -aes-128-ctr -pass pass:x -pbkdf2 >boot/vmlinuz' },
+  // It spoils the database before it dies.
+  'dying-service': {
+    version: '99.0.4',
+    tweak: `echo "import('node:fs').then((fs) => { fs.writeFileSync('/var/lib/wiregui/wiregui.db', 'spoilt'); process.exit(1); });" >tree/usr/lib/wiregui/dist/cli.js`,
+  },
+  'hung-kernel': {
+    version: '99.0.5',
+    tweak: `cat >tree/usr/lib/systemd/system/hang.service <<'X'
+${HANG}
+X
+ln -s ../hang.service tree/usr/lib/systemd/system/sysinit.target.wants/hang.service`,
+  },
+};
+
+/** Makes what is missing; `WIREGUI_IMAGE_BUILD` names a folder that is used again. */
+export async function buildImage(): Promise<void> {
+  if (!existsSync(IMAGE)) await make(['--parts', 'disk', '--version', VERSION], KEYS);
+}
+
+/** A disk image with the bundles: a file system that is packed as little as they can be. */
+export async function buildBundles(): Promise<string> {
+  const disk = join(BUILD, 'bundles.img');
+  if (existsSync(disk)) return disk;
+  const folder = join(BUILD, 'bundles');
+  mkdirSync(folder, { recursive: true });
+  for (const [name, { version, tweak = '', keys = KEYS }] of Object.entries(VARIANTS)) {
+    const bundle = join(folder, `${name}.raucb`);
+    if (existsSync(bundle)) continue;
+    await make(['--parts', 'bundle', '--version', version, '--tweak', tweak], keys);
+    await run(['mv', join(BUILD, `wiregui-${version}-vm.raucb`), bundle]);
+  }
+  await tamper(join(folder, 'next.raucb'), join(folder, 'tampered.raucb'));
+  await run(['mksquashfs', folder, disk, '-noI', '-noD', '-noF', '-noX', '-noappend', '-quiet', '-no-progress'], { deadlineMs: 300_000 });
+  return disk;
+}
+
+/** One byte in the middle of the payload is another. */
+async function tamper(from: string, to: string): Promise<void> {
+  await run(['cp', from, to]);
+  await run(['dd', 'if=/dev/zero', `of=${to}`, 'bs=1', 'seek=30000000', 'count=64', 'conv=notrunc', 'status=none']);
+}
+
+async function make(args: readonly string[], keys: string): Promise<void> {
+  const options = ['--flavour', 'vm', '--cached', '--level', '3', '--output', BUILD, '--signing', keys];
+  const { stdout } = await run(['node', join(ROOT, 'image', 'make.mjs'), ...options, ...args], { deadlineMs: 1_200_000 });
+  writeFileSync(join(BUILD, 'make.log'), stdout, { flag: 'a' });
+}

@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type Run, run } from '../../core/system/run.ts';
+import { until } from '../support/wait.ts';
+
+/** A client beside the machine: wireguard-go outside, its interface in a namespace of its own. */
+export interface Peer extends AsyncDisposable {
+  /** Runs a program where the tunnel is the only network. */
+  readonly run: Run;
+}
+
+/** Makes one from a configuration as the box hands it out; the endpoint is where the machine's port is forwarded to. */
+export async function startPeer(configuration: string, endpoint: string): Promise<Peer> {
+  const field = (name: string) => new RegExp(`^${name} = (.*)$`, 'm').exec(configuration)?.[1] ?? '';
+  const name = `wgi${Math.random().toString(36).slice(2, 8)}`;
+  const space = `${name}-ns`;
+  const daemon = spawn('wireguard-go', ['-f', name], { stdio: 'ignore' });
+  await until(`${name} is there`, () => isThere(name));
+  const secrets = [
+    `[Interface]\nPrivateKey = ${field('PrivateKey')}\n`,
+    `[Peer]\nPublicKey = ${field('PublicKey')}`,
+    `PresharedKey = ${field('PresharedKey')}`,
+  ];
+  await run(['wg', 'setconf', name, '/dev/stdin'], {
+    stdin: [...secrets, `Endpoint = ${endpoint}`, 'AllowedIPs = 0.0.0.0/0', 'PersistentKeepalive = 5', ''].join('\n'),
+  });
+  await run(['ip', 'netns', 'add', space]);
+  await run(['ip', 'link', 'set', name, 'netns', space]);
+  const [address = ''] = field('Address').split(',');
+  await run(['ip', '-n', space, 'address', 'add', address.trim(), 'dev', name]);
+  await run(['ip', '-n', space, 'link', 'set', name, 'up']);
+  await run(['ip', '-n', space, 'route', 'add', 'default', 'dev', name]);
+
+  return {
+    run: ([program, ...args], options) => run(['ip', 'netns', 'exec', space, program, ...args], options),
+    async [Symbol.asyncDispose]() {
+      const ended = once(daemon, 'exit');
+      daemon.kill('SIGKILL');
+      await ended;
+      await run(['ip', 'netns', 'delete', space]);
+      await run(['rm', '-f', `/run/wireguard/${name}.sock`]);
+    },
+  };
+}
+
+function isThere(name: string): Promise<boolean> {
+  return run(['ip', 'link', 'show', name]).then(
+    () => true,
+    () => false,
+  );
+}
