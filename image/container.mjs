@@ -1,7 +1,7 @@
 // The same root file system as an OCI image (image-spec 1.1): one layer, one configuration, one index, in a tar archive.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What a container does not need: the kernel's part, the box's own units, the firmware. */
@@ -18,7 +18,10 @@ const WITHOUT = [
   'efi',
 ];
 
-export function makeContainer({ slot, build, version, environment }) {
+/** The service's user (image/root/usr/lib/sysusers.d); a volume takes over whose the folder is. */
+const SERVICE_ID = 800;
+
+export function makeContainer({ slot, source, build, version, environment }) {
   const folder = join(build, 'oci');
   const blobs = join(folder, 'blobs', 'sha256');
   rmSync(folder, { recursive: true, force: true });
@@ -27,6 +30,13 @@ export function makeContainer({ slot, build, version, environment }) {
 
   const layer = join(folder, 'layer.tar');
   tar(layer, join(slot, 'tree'), ['--exclude-from=-', '.'], WITHOUT.map((path) => `./${path}`).join('\n'));
+  const own = join(folder, 'own');
+  mkdirSync(join(own, 'var/lib/wiregui'), { recursive: true, mode: 0o700 });
+  chmodSync(join(own, 'var'), 0o755);
+  chmodSync(join(own, 'var/lib'), 0o755);
+  chownSync(join(own, 'var/lib/wiregui'), SERVICE_ID, SERVICE_ID);
+  copyFileSync(join(source, 'image', 'container-entry.sh'), join(own, 'entry'));
+  tar(layer, own, ['--append', '--transform=s,^entry$,usr/lib/wiregui/entry,', 'entry', 'var/lib']);
   const diffId = `sha256:${hashOf(layer)}`;
   spawn('gzip', ['-n', '-6', '-f', layer]);
   const layerBlob = keepFile(`${layer}.gz`);
@@ -36,10 +46,10 @@ export function makeContainer({ slot, build, version, environment }) {
     architecture: process.arch === 'x64' ? 'amd64' : process.arch,
     os: 'linux',
     config: {
-      Entrypoint: ['/usr/bin/wiregui'],
+      Entrypoint: ['/usr/lib/wiregui/entry'],
       Cmd: ['serve'],
       Env: ['PATH=/usr/sbin:/usr/bin'],
-      ExposedPorts: { '80/tcp': {}, '51820/udp': {} },
+      ExposedPorts: { '80/tcp': {}, '443/tcp': {}, '51820/udp': {} },
       Volumes: { '/var/lib/wiregui': {} },
       Labels: { 'org.opencontainers.image.title': 'WireGUI', 'org.opencontainers.image.version': version },
     },
@@ -80,7 +90,7 @@ export function makeContainer({ slot, build, version, environment }) {
 
   function tar(file, from, what, input) {
     const same = ['--sort=name', `--mtime=@${environment.SOURCE_DATE_EPOCH}`, '--numeric-owner', '--format=posix', '--pax-option=delete=atime,delete=ctime'];
-    spawn('tar', [...same, '-C', from, '-cf', file, ...what], input);
+    spawn('tar', [...same, ...(what.includes('--append') ? [] : ['--create']), '-C', from, '-f', file, ...what], input);
   }
 
   function spawn(program, args, input) {

@@ -73,7 +73,7 @@ function make(flavour) {
     report(`${name}.raucb`);
   }
   if (parts.includes('sbom')) report(makeSbom({ slot, source, version, flavour, target: `${name}.cdx.json`, time: environment.SOURCE_DATE_EPOCH }));
-  if (parts.includes('container') && flavour === 'vm') report(makeContainer({ slot, build, version, environment }));
+  if (parts.includes('container') && flavour === 'vm') report(makeContainer({ slot, source, build, version, environment }));
 }
 
 /** A Debian root with these packages; with `--cached` the one of the last build, if it has the same. */

@@ -32,6 +32,8 @@ const WITHOUT_PROGRAM = {
   '/usr/share/doc/php-xml': 'php-xml',
   '/usr/share/doc/php-mbstring': 'php-mbstring',
 };
+const IMAGE = { mmdebstrap: 'mmdebstrap', openssl: 'openssl', zstd: 'zstd', git: 'git', 'dpkg-deb': 'dpkg', unshare: 'util-linux' };
+const MACHINES = { ...TESTS, ...IMAGE, 'qemu-system-x86_64': 'qemu-system-x86', mksquashfs: 'squashfs-tools', curl: 'curl' };
 
 const CHECKS = [
   ['tsc', '-p', '.'],
@@ -41,7 +43,15 @@ const CHECKS = [
 ];
 
 const [command, ...args] = process.argv.slice(2);
-const commands = { start, test, check: () => process.exit(runChecks() === 0 ? 0 : 1), bench };
+const commands = {
+  start,
+  test,
+  check: () => process.exit(runChecks() === 0 ? 0 : 1),
+  bench,
+  image,
+  'test-image': () => onMachines('vitest', ['run', '--config', 'test/image/vitest.config.ts', ...args]),
+  'bench-image': () => onMachines('node', ['test/image/bench.ts', ...args]),
+};
 if (!(command in commands)) fail(`there is no ${command}; there are: ${Object.keys(commands).join(', ')}`);
 await commands[command]();
 
@@ -61,7 +71,7 @@ async function start() {
 function test() {
   if (!isRoot) fail('the tests make network namespaces and need root: sudo npm test');
   installPackages();
-  installPrograms(TESTS, true);
+  installPrograms(TESTS, true, WITHOUT_PROGRAM);
   const failedChecks = args.length > 0 ? 0 : runChecks();
   run('node', ['image/build.mjs']) === 0 || fail('the build failed');
   const folder = mkdtempSync(join(tmpdir(), 'wiregui-test-'));
@@ -78,9 +88,26 @@ function test() {
 
 function bench() {
   installPackages();
-  installPrograms(TESTS, true);
+  installPrograms(TESTS, true, WITHOUT_PROGRAM);
   build();
   process.exit(run('node', ['test/bench/bench.ts', ...args]));
+}
+
+function image() {
+  if (!isRoot) fail('the image is made of a Debian root and needs root: sudo npm run image');
+  installPackages();
+  installPrograms(IMAGE, true);
+  build();
+  process.exit(run('node', ['image/make.mjs', ...args]));
+}
+
+/** Tests and measurements in emulated machines. */
+function onMachines(program, options) {
+  if (!isRoot) fail('this makes images and network namespaces and needs root');
+  installPackages();
+  installPrograms(MACHINES, true, { '/usr/share/OVMF/OVMF_CODE_4M.fd': 'ovmf' });
+  build();
+  process.exit(run(program, options));
 }
 
 function runChecks() {
@@ -99,13 +126,13 @@ function installPackages() {
   if (status !== 0) fail('npm ci failed');
 }
 
-function installPrograms(programs, isRequired) {
+function installPrograms(programs, isRequired, files = {}) {
   const missing = new Set(
     Object.entries(programs)
       .filter(([program]) => !isInstalled(program))
       .map(([, name]) => name),
   );
-  if (isRequired) for (const [path, name] of Object.entries(WITHOUT_PROGRAM)) if (!existsSync(path)) missing.add(name);
+  for (const [path, name] of Object.entries(files)) if (!existsSync(path)) missing.add(name);
   if (missing.size === 0) return;
   const names = [...missing].join(' ');
   if (!isRoot || !isInstalled('apt-get')) {

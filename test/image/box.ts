@@ -1,5 +1,5 @@
+import { request } from 'node:https';
 import { VERSION } from '../../core/version.ts';
-import { until } from '../support/wait.ts';
 import { BOOT_MS, type Machine } from './machine.ts';
 
 export const OWNER = { email: 'owner@example.com', password: 'correct horse battery' };
@@ -23,7 +23,6 @@ export async function signIn(machine: Machine): Promise<number> {
 
 /** Asks the box over https, whose certificate it made itself. */
 async function post(machine: Machine, path: string, body: URLSearchParams): Promise<{ readonly status: number }> {
-  const { request } = await import('node:https');
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' };
     const asked = request(
@@ -69,15 +68,4 @@ export async function fallsBack(machine: Machine, withinMs: number): Promise<num
   const start = performance.now();
   await machine.healthy(VERSION, withinMs);
   return performance.now() - start;
-}
-
-export async function isAnswering(machine: Machine): Promise<boolean> {
-  return fetch(`http://127.0.0.1:${machine.port}/api/health`, { signal: AbortSignal.timeout(5_000) }).then(
-    (response) => response.ok,
-    () => false,
-  );
-}
-
-export async function answers(machine: Machine): Promise<void> {
-  await until('the box answers', () => isAnswering(machine), BOOT_MS);
 }
