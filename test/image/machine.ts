@@ -43,6 +43,7 @@ export interface MachineOptions {
 }
 
 const FIRMWARE = '/usr/share/OVMF';
+const SHELL_MS = 90_000;
 const PROMPT = 'box# ';
 /** Slower than the slowest runner is. */
 export const BOOT_MS = 400_000;
@@ -58,6 +59,7 @@ export async function startMachine({ disk, firmware = 'bios', diskMb = 2_048, se
   const httpsPort = port + 2;
   const file = createWriteStream(log, { flags: 'a' });
   let child: ChildProcess | undefined;
+  let raw = '';
   let output = '';
   let hasShell = false;
 
@@ -102,7 +104,7 @@ export async function startMachine({ disk, firmware = 'bios', diskMb = 2_048, se
       const from = output.length;
       machine.type(`${line}; echo "${mark.slice(0, 4)}""${mark.slice(4)}=$?"\n`);
       const { match } = await machine.waitFor(new RegExp(`${mark}=(\\d+)`), withinMs, from);
-      const said = output.slice(from).split('\n').slice(1);
+      const said = output.slice(from).split('\n');
       const text = said
         .slice(
           0,
@@ -113,7 +115,8 @@ export async function startMachine({ disk, firmware = 'bios', diskMb = 2_048, se
       return text.trim();
     },
     forget() {
-      output = output.slice(output.lastIndexOf('WireGUI: slot'));
+      raw = raw.slice(raw.lastIndexOf('WireGUI: slot'));
+      output = stripVTControlCharacters(raw).replaceAll('\r', '');
       hasShell = false;
     },
     type: (text) => void child?.stdin?.write(text),
@@ -125,13 +128,16 @@ export async function startMachine({ disk, firmware = 'bios', diskMb = 2_048, se
       await ended;
     },
     switchOn() {
+      raw = '';
       output = '';
       hasShell = false;
       const [program = '', ...args] = argv();
       child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
       const listen = (chunk: Buffer) => {
         file.write(chunk);
-        output += stripVTControlCharacters(chunk.toString('latin1')).replaceAll('\r', '');
+        // Sequences may come in two parts.
+        raw += chunk.toString('latin1');
+        output = stripVTControlCharacters(raw).replaceAll('\r', '');
       };
       child.stdout?.on('data', listen);
       child.stderr?.on('data', listen);
@@ -152,10 +158,12 @@ export async function startMachine({ disk, firmware = 'bios', diskMb = 2_048, se
     await machine.waitFor(/Keys: a administrator/, BOOT_MS, 0);
     const from = output.length;
     machine.type('s');
-    await machine.waitFor(/[#$] $/, 30_000, from);
+    await machine.waitFor(/[#$] $/, SHELL_MS, from);
     const again = output.length;
-    machine.type(`stty -echo; export PS1='${PROMPT}'\n`);
-    await machine.waitFor(new RegExp(`\\n${PROMPT}$`), 30_000, again);
+    machine.type(`exec env PS1='${PROMPT}' bash --norc --noediting\n`);
+    await machine.waitFor(new RegExp(`\\n${PROMPT}$`), SHELL_MS, again);
+    machine.type('stty -echo\n');
+    await machine.waitFor(new RegExp(`stty -echo\\n${PROMPT}$`), SHELL_MS, again);
     hasShell = true;
   }
 

@@ -8,7 +8,6 @@ export default defineConfig({
     include: ['test/image/**/*.boot.ts'],
     server: { deps: { inline: ['drizzle-orm'] } },
     fileParallelism: false,
-    bail: 1,
     testTimeout: 1_800_000,
     hookTimeout: 1_800_000,
   },
