@@ -228,6 +228,16 @@ describe('a client generated from the OpenAPI document drives', () => {
     expect((await asAdmin('get-network-settings')).data.listen_port).toBe(51_999);
   }
 
+  it('connectivity checks and the token for metrics', async () => {
+    await asAdmin('update-connectivity-settings', null, { url: `${box.url}/api/health`, may_reach_this_box: true });
+    const { data: check } = await asAdmin('check-connectivity');
+    expect(check).toMatchObject({ status: 200, url: `${box.url}/api/health` });
+    expect((await asAdmin('list-connectivity-checks')).data.map(({ id }: { id: string }) => id)).toContain(check.id);
+    expect((await asAdmin('get-connectivity-check', { id: check.id })).data.id).toBe(check.id);
+    expect((await asAdmin('create-metrics-token')).data.token).toMatch(/.{20}/);
+    expect((await asAdmin('delete-metrics-token')).status).toBe(204);
+  });
+
   it('and all lists of whatever else plugins contribute; nothing of what is named above is left out', async () => {
     const tags = new Set([...driven].map((id) => offered.get(id)?.tag));
     const left = [...offered].filter(([id]) => !driven.has(id));

@@ -31,7 +31,7 @@ const DANGEROUS = [
   'send-test-mail',
 ];
 /** What these do reaches other machines, or needs https of the box's own. */
-const OUTSIDE = /^\/(oidc|saml|certificate|mail)\b/;
+const OUTSIDE = /^\/(oidc|saml|certificate|mail|connectivity)\b/;
 const DANGEROUS_REQUESTS = 300;
 
 interface Schema {
