@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { belongingsSlot } from './accounts/belongings.ts';
+import { createEnrolledKinds } from './accounts/enrolled-kinds.ts';
 import { createFactors } from './accounts/factors.ts';
 import { createFlows } from './accounts/flows.ts';
 import { createIdentities } from './accounts/identities.ts';
@@ -12,6 +13,7 @@ import { createSessions } from './accounts/sessions.ts';
 import { createSetup } from './accounts/setup.ts';
 import { createSignIn } from './accounts/sign-in.ts';
 import type { User } from './accounts/store.ts';
+import { hasAdminUsed } from './accounts/store.ts';
 import { createThrottle } from './accounts/throttle.ts';
 import { createUsers } from './accounts/users.ts';
 import { vpnSessionNotice } from './accounts/vpn-session.ts';
@@ -147,7 +149,8 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   const identities = createIdentities({ db, audit });
   const recoveryCodes = createRecoveryCodes({ db, audit, clock });
   const secondFactors = () => host.all(secondFactorSlot);
-  const factors = createFactors({ db, audit, events, recoveryCodes, secondFactors });
+  const kinds = createEnrolledKinds({ db, secondFactors, isBroken: (kind) => ['failed', 'safe-mode'].includes(host.stateOf(kind)?.kind ?? '') });
+  const factors = createFactors({ db, audit, events, recoveryCodes, kinds, secondFactors });
   const signIn = createSignIn({
     db,
     audit,
@@ -157,6 +160,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     secondFactors,
     secondFactorPolicy: async () => (await settings.read(sections.security)).secondFactor,
     isLocalAllowed,
+    kinds,
     hasRecoveryCodes: async (userId) => (await recoveryCodes.left(userId)) > 0,
   });
   settings.guard('security', keepAWayIn(clock, offeredMethods));
@@ -401,9 +405,11 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
   }
 
-  /** Switched off it is allowed all the same while nothing else is offered: the box must let its owner in. */
+  /** Switched off it is allowed all the same when the way in that an administrator has used is no longer offered: the box must let its owner in. */
   async function isLocalAllowed(): Promise<boolean> {
-    return (await settings.read(sections.security)).localSignIn || (await offeredMethods()).length === 0;
+    if ((await settings.read(sections.security)).localSignIn) return true;
+    const methods = (await offeredMethods()).map(({ id }) => id);
+    return !(await hasAdminUsed(db, methods, clock.now()));
   }
 
   async function afterSignOut(was: Readonly<SessionData>): Promise<string | null> {

@@ -4,6 +4,7 @@ import { NotFound } from '../errors.ts';
 import type { EventBus } from '../events/bus.ts';
 import type { UserId } from '../net/inputs.ts';
 import { en } from '../text/en.ts';
+import type { EnrolledKinds } from './enrolled-kinds.ts';
 import { type Actor, authorize } from './permissions.ts';
 import type { RecoveryCodes } from './recovery-codes.ts';
 import { endSessionsOf } from './session-store.ts';
@@ -30,10 +31,11 @@ interface FactorsParts {
   readonly audit: Audit;
   readonly events: EventBus;
   readonly recoveryCodes: RecoveryCodes;
+  readonly kinds: EnrolledKinds;
   readonly secondFactors: () => readonly SecondFactor[];
 }
 
-export function createFactors({ db, audit, events, recoveryCodes, secondFactors }: FactorsParts): Factors {
+export function createFactors({ db, audit, events, recoveryCodes, kinds, secondFactors }: FactorsParts): Factors {
   const of: Factors['of'] = async (userId) => Promise.all(secondFactors().map(async (factor) => ({ factor, methods: await factor.list(userId) })));
 
   async function own(actor: Actor, factorId: string, methodId: string) {
@@ -53,6 +55,7 @@ export function createFactors({ db, audit, events, recoveryCodes, secondFactors 
         await factor.remove(tx, userId, methodId);
         await audit.record(tx, actor, { action: `${factor.id}.removed`, target: { type: 'factor', id: method.id, name: method.name } });
       });
+      await kinds.follow(userId);
       return method;
     },
     async reset(actor, userId) {
@@ -63,6 +66,7 @@ export function createFactors({ db, audit, events, recoveryCodes, secondFactors 
       await db.transaction(async (tx) => {
         for (const { factor, methods } of lists) for (const { id } of methods) await factor.remove(tx, user.id, id);
         await recoveryCodes.removeAll(tx, user.id);
+        await kinds.forget(tx, user.id);
         await endSessionsOf(tx, user.id);
         const removed = lists.flatMap(({ methods }) => methods.map(({ name }) => name));
         await audit.record(tx, actor, { action: 'user.factors-reset', target: { type: 'user', id: user.id, name: user.email }, changes: { removed } });

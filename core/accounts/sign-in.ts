@@ -7,6 +7,7 @@ import { localPath } from '../http/route.ts';
 import type { UserId } from '../net/inputs.ts';
 import type { Clock } from '../system/clock.ts';
 import { en } from '../text/en.ts';
+import type { EnrolledKinds } from './enrolled-kinds.ts';
 import { accountOf, connectIdentity, type IdentityPolicy, type ProvenIdentity } from './identities.ts';
 import { hashPassword, isOutdated, verifyPassword } from './passwords.ts';
 import type { Actor } from './permissions.ts';
@@ -86,6 +87,7 @@ interface SignInParts {
   readonly secondFactorPolicy: () => Promise<'optional' | 'admins' | 'everyone'>;
   readonly isLocalAllowed: () => Promise<boolean>;
   readonly hasRecoveryCodes: (userId: UserId) => Promise<boolean>;
+  readonly kinds: EnrolledKinds;
 }
 
 export const PENDING_FOR_MS = 10 * 60_000;
@@ -131,7 +133,8 @@ export function createSignIn(parts: SignInParts): SignIn {
       await complete(browser, user, method, since);
       return returnTo;
     }
-    const isEnrolled = await hasSecondFactor(userId);
+    // Of a factor whose plugin is broken nobody can ask: a recovery code stands in for it.
+    const isEnrolled = (await hasSecondFactor(userId)) || (await parts.kinds.areMissing(userId));
     if (!isEnrolled && !(await mustHaveSecondFactor(user))) {
       await complete(browser, user, method);
       return returnTo;
@@ -188,7 +191,9 @@ export function createSignIn(parts: SignInParts): SignIn {
     satisfy,
     async enrolled(browser) {
       const { userId } = browser.session.data;
-      const [who, next] = userId === undefined ? [pendingOf(browser.session.data).userId, await satisfy(browser)] : [userId, '/account'];
+      const who = userId ?? pendingOf(browser.session.data).userId;
+      await parts.kinds.follow(who);
+      const next = userId === undefined ? await satisfy(browser) : '/account';
       return (await parts.hasRecoveryCodes(who)) ? next : RECOVERY_CODES;
     },
   };

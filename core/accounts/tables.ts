@@ -1,4 +1,4 @@
-import { index, sqliteTable, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import { index, primaryKey, sqliteTable, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import { common, json, text, time, whole } from '../db/columns.ts';
 import type { UserId } from '../net/inputs.ts';
 import type { SessionData } from './session-data.ts';
@@ -52,6 +52,18 @@ export const sessions = sqliteTable(
     data: json<SessionData>().notNull(),
   },
   (table) => [uniqueIndex('sessions_hash').on(table.hash), index('sessions_user').on(table.userId), index('sessions_expiry').on(table.expiresAt)],
+);
+
+/** Which kinds of second factor somebody has, as core remembers it: a plugin that does not run cannot say. */
+export const enrolledKinds = sqliteTable(
+  'enrolled_kinds',
+  {
+    userId: text<UserId>()
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    kind: text().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.userId, table.kind] })],
 );
 
 /** Each lets its owner in once instead of a second factor; kept as SHA-256. */

@@ -24,6 +24,7 @@ export async function createOrResetAdmin(email: string): Promise<void> {
       ? `${admin.email} is an administrator with the password you gave.`
       : `${admin.email} is an administrator; the password is ${password} (shown only this once).`,
   );
+  print(`If the second factor is lost too: wiregui user reset-factors ${admin.email}`);
 }
 
 async function readStdin(): Promise<string> {

@@ -32,6 +32,7 @@ export interface PluginHost {
   enable(id: string): Promise<PluginStatus>;
   disable(id: string): Promise<PluginStatus>;
   statuses(): readonly PluginStatus[];
+  stateOf(id: string): PluginState | undefined;
   parts(): readonly Parts[];
   all<T>(place: Slot<T>): readonly T[];
   /** Takes back a provisional change; false while its plugin is not running. */
@@ -155,6 +156,7 @@ export function createPluginHost({ plugins, states, services, networkFor, jobs, 
     all,
     parts: () => ordered().map(({ parts }) => parts),
     statuses: () => plugins.map(statusOf),
+    stateOf: (id) => state.get(id),
     async startAll(isSafeMode) {
       for (const plugin of plugins) {
         const isEnabled = await states.isEnabled(plugin.manifest.id);

@@ -189,6 +189,8 @@ export const en = {
     mfaChoose: 'Confirm that it is you.',
     expired: 'Your sign-in took too long. Please start again.',
     localOffLead: 'Choose how to sign in.',
+    factorsBroken:
+      'Your second factor cannot be checked just now, because a part of this box does not run. Use a recovery code, or ask whoever is at the console.',
     enrolTitle: 'One more step',
     enrolLead: 'This box asks you for a second factor. Add one now; from then on it is asked for when you sign in.',
     recovery: 'Use a recovery code',

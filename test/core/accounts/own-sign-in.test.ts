@@ -127,6 +127,14 @@ describe('one’s own sign-in', () => {
       expect((await box.browser().post('/login', { ...USER, password: 'wrong' })).status).toBe(403);
     });
 
+    it('is there again when no administrator has used what is left', async () => {
+      await admin.post('/pin/prove/all', { user: idOf(ADMIN.email) });
+      await switchOff();
+      box.app.db.writer.prepare("UPDATE users SET last_signed_in_method = 'gone'").run();
+      box.app.db.writer.prepare("UPDATE sessions SET method = 'gone'").run();
+      expect((await box.browser().post('/login', USER)).status).toBe(303);
+    });
+
     it('is there again when nothing else is offered, and when the console resets an administrator', async () => {
       await admin.post('/pin/prove/all', { user: idOf(ADMIN.email) });
       await switchOff();

@@ -176,6 +176,43 @@ describe('the second step of signing in', () => {
     expect((await admin.get('/admin/audit')).text).toContain('user.factors-reset');
   });
 
+  describe('when its plugin is broken', () => {
+    const broken = { ...pinPlugin().plugin, setup: () => Promise.reject(new Error('no such luck')) };
+    let other: TestApp;
+    let codes: string[];
+    beforeEach(async () => {
+      const admin = await box.signedIn();
+      await admin.post('/pin/enrol');
+      codes = await recoveryCodes(admin);
+      other = await createTestApp({ plugins: [broken], dataDirectory: box.dataDirectory });
+    });
+    const begin = async () => {
+      const browser = other.browser();
+      return { browser, answer: await browser.post('/login', { ...ADMIN, returnTo: '/admin' }) };
+    };
+
+    it('lets the password alone not in, and a recovery code instead of it', async () => {
+      const { browser, answer } = await begin();
+      expect(answer.location).toBe('/mfa');
+      expect((await browser.get('/mfa')).text).toContain('cannot be checked just now');
+      expect((await browser.get('/account')).location).toMatch(/^\/login/);
+      expect((await browser.post('/mfa/recovery', { code: codes[0] ?? '' })).location).toBe('/admin');
+      await other[Symbol.asyncDispose]();
+    });
+
+    it('is not asked for once an administrator has switched the plugin off, or reset it', async () => {
+      const { browser } = await begin();
+      await browser.post('/mfa/recovery', { code: codes[0] ?? '' });
+      await browser.post('/admin/plugins/pin/disable');
+      expect((await begin()).answer.location).toBe('/admin');
+      await browser.post('/admin/plugins/pin/enable');
+      expect((await begin()).answer.location).toBe('/mfa');
+      await browser.post(`/admin/users/${adminId}/factors-reset`);
+      expect((await begin()).answer.location).toBe('/admin');
+      await other[Symbol.asyncDispose]();
+    });
+  });
+
   it('can be removed by its owner alone', async () => {
     const admin = await box.signedIn();
     const user = { email: 'user@example.com', password: 'a secret of theirs' };
