@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { makeContainer } from './container.mjs';
 import { makeDebianPackage } from './debian-package.mjs';
 import { NODE_ENVIRONMENT, NODE_FLAGS } from './node-flags.mjs';
-import { FLAVOURS, REMOVED, SUITE, TOOLS } from './packages.mjs';
+import { FLAVOURS, REMOVED, SUITE, TOOLS, UNUSED } from './packages.mjs';
 import { makeSbom } from './sbom.mjs';
 
 const source = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -40,6 +40,7 @@ const environment = {
   SOURCE_DATE_EPOCH: process.env.SOURCE_DATE_EPOCH ?? lastCommitAt(),
   LEVEL: options.level,
   REMOVED: REMOVED.join(' '),
+  UNUSED: UNUSED.join(' '),
   NODE_FLAGS: NODE_FLAGS.join(' '),
   NODE_ENVIRONMENT: Object.entries(NODE_ENVIRONMENT)
     .map(([name, value]) => `${name}=${value}`)

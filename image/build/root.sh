@@ -76,11 +76,14 @@ done
 rm -rf "$tree"/{boot,var,tmp,run}/* "$tree"/etc/{apt,kernel,initramfs-tools,alternatives/README,cron.*,logrotate.d,init.d,rc?.d} \
   "$tree"/usr/share/{initramfs-tools,bash-completion,lintian,bug,debconf,perl5,zsh,man,locale,info,gdb,common-licenses/README} "$tree"/usr/lib/systemd/boot "$tree"/usr/lib/x86_64-linux-gnu/perl* \
   "$tree"/etc/{passwd,group,shadow,gshadow,subuid,subgid}- "$tree"/etc/.pwd.lock "$tree/etc/ld.so.cache~"
+microcode >"$target/early"
+for path in $UNUSED; do rm -rf "$tree/usr/lib/modules/$kernel/$path" "$tree/usr/lib/firmware/$path"; done
+in_tree depmod "$kernel"
 find "$tree/usr/share/doc" -mindepth 1 -maxdepth 1 -type d -empty -delete
 find "$tree" -xdev -newermt "@$SOURCE_DATE_EPOCH" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 
 find "$initrd" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-{ microcode; archive "$initrd" | zstd -q -19 -T1; } >"$boot/initrd"
+{ cat "$target/early"; archive "$initrd" | zstd -q -19 -T1; } >"$boot/initrd"
 echo "$version" >"$boot/version"
 find "$boot" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 

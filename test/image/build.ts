@@ -11,13 +11,22 @@ const FOREIGN_KEYS = join(BUILD, 'foreign-keys');
 /** The current version as a disk, and bundles of later ones that fail in their own ways. */
 export const IMAGE = join(BUILD, `wiregui-${VERSION}-vm.raw`);
 export const NEXT = '99.0.0';
+/** Every processor is kept busy beyond what anything else can interrupt: as good as a kernel that hangs. */
 const HANG = `[Unit]
 DefaultDependencies=no
 After=local-fs.target
 [Service]
-ExecStart=/bin/bash -c 'sysctl -qw kernel.sched_rt_runtime_us=-1; sleep 1; for n in 1 2 3 4; do chrt -f 99 bash -c "while :; do :; done" & done; wait'
+ExecStart=/usr/lib/hang
 [Install]
 WantedBy=sysinit.target
+`;
+const HANG_PROGRAM = `#!/bin/bash
+mountpoint -q /sys/kernel/debug || mount -t debugfs debugfs /sys/kernel/debug
+sysctl -qw kernel.sched_rt_runtime_us=-1
+# Since Linux 6.12 ordinary programs are served all the same, unless told otherwise.
+for cpu in /sys/kernel/debug/sched/fair_server/cpu*; do echo 0 >$cpu/runtime; done
+for cpu in /sys/kernel/debug/sched/fair_server/cpu*; do chrt -f 99 taskset -c \${cpu##*cpu} bash -c "while :; do :; done" & done
+wait
 `;
 
 interface Variant {
@@ -43,6 +52,10 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
     tweak: `cat >tree/usr/lib/systemd/system/hang.service <<'X'
 ${HANG}
 X
+cat >tree/usr/lib/hang <<'X'
+${HANG_PROGRAM}
+X
+chmod 755 tree/usr/lib/hang
 ln -s ../hang.service tree/usr/lib/systemd/system/sysinit.target.wants/hang.service`,
   },
 };
