@@ -92,7 +92,7 @@ export async function startMachine({ disk, firmware = 'bios', diskMb = 2_048, se
       let match: RegExpExecArray | null = null;
       const check = () => {
         match = pattern.exec(output.slice(from));
-        if (match === null && child?.exitCode != null) throw new Error(`the machine ended: ${output.slice(-500)}`);
+        if (match === null && (child?.exitCode != null || child?.signalCode != null)) throw new Error(`the machine ended: ${output.slice(-500)}`);
         return match !== null;
       };
       const ms = await until(`${pattern} on the serial line; the last was ${JSON.stringify(output.slice(-300))}`, check, withinMs);
@@ -112,7 +112,8 @@ export async function startMachine({ disk, firmware = 'bios', diskMb = 2_048, se
         )
         .join('\n');
       if (match[1] !== '0') throw new Error(`${line}: answered ${match[1]}: ${text}`);
-      return text.trim();
+      // The prompt of the line before may have come late.
+      return text.replaceAll(PROMPT, '').trim();
     },
     forget() {
       raw = raw.slice(raw.lastIndexOf('WireGUI: slot'));

@@ -12,6 +12,7 @@ export interface Peer extends AsyncDisposable {
 /** Makes one from a configuration as the box hands it out; the endpoint is where the machine's port is forwarded to. */
 export async function startPeer(configuration: string, endpoint: string): Promise<Peer> {
   const field = (name: string) => new RegExp(`^${name} = (.*)$`, 'm').exec(configuration)?.[1] ?? '';
+  if (field('PrivateKey') === '') throw new Error(`not a configuration: ${configuration}`);
   const name = `wgi${Math.random().toString(36).slice(2, 8)}`;
   const space = `${name}-ns`;
   const daemon = spawn('wireguard-go', ['-f', name], { stdio: 'ignore' });
