@@ -152,6 +152,7 @@ export function createUsers({ db, audit, events, clock }: UsersParts): Users {
         await endSessionsOf(tx, user.id, keepSessionHash);
         await audit.record(tx, actor, { action: 'user.password-changed', target: targetOf(user) });
       });
+      events.emit('session.ended', { userId: user.id });
     },
   };
 }

@@ -60,7 +60,8 @@ export function createLive(events: EventBus, clock: Clock): Live {
       stream.write(allows(actor, 'devices.manage') ? everybodys : ratesMessage(ratesOf(rates, actor.userId)));
     }
   });
-  // A disabled or demoted user's stream ends; the next one is refused.
+  // The stream of somebody disabled, demoted or signed out ends; the next one is refused.
+  events.on('session.ended', ({ userId }) => endWhere((actor) => actor.userId === userId));
   events.on('user.changed', ({ userId }) => endWhere((actor) => actor.userId === userId));
   events.on('user.deleted', ({ userId }) => endWhere((actor) => actor.userId === userId));
 

@@ -49,6 +49,16 @@ describe('one’s own sign-in', () => {
     expect(await isSignedIn(here)).toBe(false);
   });
 
+  it('ends the live stream of an open page with the session', async () => {
+    const theirs = await box.signedIn(USER);
+    const cookie = `wiregui=${theirs.cookies.get('wiregui')}`;
+    const stream = await fetch(`${box.url}/live`, { headers: { cookie, 'sec-fetch-site': 'same-origin' } });
+    const hasEnded = stream.text().then(() => true);
+    const id = idOf(USER.email);
+    await admin.post(`/admin/users/${id}/sessions/${sql('SELECT id FROM sessions WHERE user_id = ?', id)}/end`);
+    expect(await hasEnded).toBe(true);
+  });
+
   it('lets an administrator end somebody’s session', async () => {
     const theirs = await box.signedIn(USER);
     const id = idOf(USER.email);
