@@ -54,7 +54,7 @@ in_tools mcopy -m -i "$work/esp" "$work/bootx64.efi" ::/EFI/BOOT/BOOTX64.EFI
 in_tools mcopy -m -i "$work/esp" "$work/grub.cfg" "$work/grubenv" ::/grub/
 
 truncate -s ${data_mb}M "$work/data"
-in_tools mke2fs -q -t ext4 -L data -U "$(id 8)" -E "lazy_itable_init=0,hash_seed=$(id 9)" -m 1 "$work/data"
+in_tools mke2fs -q -t ext4 -T default -b 4096 -L data -U "$(id 8)" -E "lazy_itable_init=0,hash_seed=$(id 9)" -m 1 "$work/data"
 
 put() { dd if="$1" of="$work/disk" bs=1M seek="$2" conv=notrunc,sparse status=none; }
 put "$work/esp" 2

@@ -8,6 +8,8 @@ import { until } from '../support/wait.ts';
 
 /** A box in QEMU, with its serial line. It computes every instruction itself (TCG), so that it runs anywhere. */
 export interface Machine extends AsyncDisposable {
+  /** The raw disk, to be touched only while the power is off. */
+  readonly disk: string;
   readonly port: number;
   readonly httpsPort: number;
   readonly wireguardPort: number;
@@ -84,6 +86,7 @@ export async function startMachine({ disk, firmware = 'bios', diskMb = 2_048, se
   }
 
   const machine: Machine = {
+    disk: copy,
     port,
     httpsPort,
     wireguardPort,
