@@ -65,6 +65,7 @@ import {
   afterSignOutSlot,
   type BoxState,
   bearerSlot,
+  boxSlot,
   boxStateSlot,
   brandSlot,
   certificatesSlot,
@@ -88,6 +89,7 @@ import { createSearch, finderSlot } from './search/search.ts';
 import { coreSections } from './settings/sections.ts';
 import { createSettings } from './settings/settings.ts';
 import { ownAddresses } from './system/addresses.ts';
+import { findBox } from './system/box.ts';
 import type { Clock } from './system/clock.ts';
 import type { Log } from './system/log.ts';
 import type { Paths } from './system/paths.ts';
@@ -180,6 +182,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     },
   });
   settings.guard('network', confirmNetwork(provisional));
+  const box = findBox(config);
   const states = createPluginStates(db, clock);
   const host = createPluginHost({
     plugins,
@@ -200,6 +203,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
       ...(certificates ? [fill(certificatesSlot, certificates)] : []),
       fill(originSlot, config.externalUrl),
       fill(boxStateSlot, boxState),
+      ...(box ? [fill(boxSlot, box)] : []),
     ],
   });
 

@@ -44,6 +44,7 @@ const variables = {
   WG_WG_IPV4_NETWORK: { schema: z.string().default('10.3.2.0/24').refine(isNetworkOf(4)), allowed: 'an IPv4 network such as 10.3.2.0/24' },
   WG_WG_IPV6_NETWORK: { schema: z.string().default('fd00::3:2:0/120').refine(isNetworkOf(6)), allowed: 'an IPv6 network such as fd00::3:2:0/120' },
   WG_NETWORK_STATE_DIR: { schema: z.string().min(1).optional(), allowed: 'a folder the service may write to' },
+  WG_BOX_DIR: { schema: z.string().min(1).default('/run/box'), allowed: 'the folder where an appliance takes requests' },
   WG_LOG_LEVEL: {
     schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
     allowed: 'trace, debug, info, warn, error, fatal or silent',
@@ -77,6 +78,9 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env) {
     networkStateDirectory: values.WG_NETWORK_STATE_DIR === undefined ? undefined : resolve(values.WG_NETWORK_STATE_DIR),
     /** Set by systemd for a unit with RuntimeDirectory= (systemd.exec(5)). */
     runtimeDirectory: environment['RUNTIME_DIRECTORY'],
+    boxDirectory: resolve(values.WG_BOX_DIR),
+    /** Set by systemd for a unit with CacheDirectory=. */
+    cacheDirectory: environment['CACHE_DIRECTORY'],
     logLevel: values.WG_LOG_LEVEL,
     logDirectory: values.WG_LOG_TO_FILE ? resolve(dataDirectory, 'logs') : undefined,
     trustedProxies: values.WG_TRUSTED_PROXIES,

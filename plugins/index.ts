@@ -1,5 +1,6 @@
 import type { Plugin } from '#core';
 import { api } from './api/index.ts';
+import { appliance } from './appliance/index.ts';
 import { branding } from './branding/index.ts';
 import { certificate } from './certificate/index.ts';
 import { connectivity } from './connectivity/index.ts';
@@ -30,4 +31,5 @@ export const plugins: readonly Plugin[] = [
   traffic,
   connectivity,
   metrics,
+  appliance,
 ];

@@ -17,6 +17,7 @@ import type { NetworkStatus } from '../net/reconcile.ts';
 import type { NetworkMap } from '../net/topology.ts';
 import type { Section } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
+import type { Box } from '../system/box.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import type { Secrets } from '../system/secrets.ts';
@@ -199,6 +200,9 @@ export const boxStateSlot = slot<BoxState>('box.state');
 
 /** The certificate that this box shows; filled by core where it serves https itself. */
 export const certificatesSlot = slot<Certificates>('http.certificates');
+
+/** The appliance around the service; core fills the slot where there is one. */
+export const boxSlot = slot<Box>('box.door');
 
 /** What the product is called on this box, and how it looks. */
 export interface Brand {

@@ -37,6 +37,7 @@ export { address, cidr, email, host, line, parse, prose, secretText, unique, wit
 export { type Finder, finderSlot } from '../search/search.ts';
 export { defineSection, securitySection } from '../settings/sections.ts';
 export { differences } from '../settings/settings.ts';
+export type { Box } from '../system/box.ts';
 export type { Clock } from '../system/clock.ts';
 export { equalInConstantTime, hashToken, randomToken, type Secrets } from '../system/secrets.ts';
 export type { Vitals } from '../system/vitals.ts';
@@ -51,6 +52,7 @@ export {
   type BoxState,
   type Brand,
   bearerSlot,
+  boxSlot,
   boxStateSlot,
   brandSlot,
   type Command,

@@ -101,6 +101,12 @@ export const en = {
     unusable: 'cannot be used for https',
     notToday: (from: Date, until: Date) => `is valid from ${from.toISOString().slice(0, 10)} to ${until.toISOString().slice(0, 10)}, not today`,
   },
+  box: {
+    unreachable: 'the box takes no requests',
+    silent: 'the box did not answer in time; it may be busy with an update',
+    refused: 'the box refused',
+    tooLarge: (bytes: number) => `is too large: there is room for ${Math.floor(bytes / 1_048_576)} MB`,
+  },
   web: {
     notWeb: (scheme: string) => `${scheme} is neither https nor http`,
     noUrl: (text: string) => `${JSON.stringify(text)} is not an address such as https://id.example.com`,

@@ -1,0 +1,82 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** What the root side answers to a verb: lines, or an error's words. It may print before it is over. */
+export type RootSide = (content: string, print: (line: string) => void) => readonly string[] | Promise<readonly string[]>;
+
+/** An appliance's folders with somebody in them who answers as its root side does. */
+export interface FakeAppliance extends Disposable {
+  readonly env: { readonly WG_BOX_DIR: string; readonly CACHE_DIRECTORY: string };
+  readonly verbs: Record<string, RootSide>;
+  /** `verb content`, in their order, but for `status`. */
+  readonly asked: string[];
+  readonly status: Record<string, string>;
+  readonly bundle: string;
+}
+
+export function createAppliance(): FakeAppliance {
+  const folder = mkdtempSync(join(tmpdir(), 'wiregui-box-'));
+  const [box, cache] = [join(folder, 'box'), join(folder, 'cache')];
+  const [requests, answers] = [join(box, 'requests'), join(box, 'answers')];
+  for (const each of [requests, answers, cache]) mkdirSync(each, { recursive: true });
+  const status: Record<string, string> = {
+    version: '0.1.0',
+    built: '1760000000',
+    kernel: '6.12.48-cloud-amd64',
+    slot: 'A',
+    other: 'good',
+    next: 'A',
+    fellBackFrom: '',
+    hostname: 'wiregui',
+    upSeconds: '93784',
+    rauc: JSON.stringify({ slots: [{ 'rootfs.1': { bootname: 'B', slot_status: { bundle: { version: '0.0.9' } } } }] }),
+  };
+  const asked: string[] = [];
+  const verbs: Record<string, RootSide> = {
+    status: () => Object.entries(status).map(([name, value]) => `${name}=${value}`),
+    reboot: () => [],
+    poweroff: () => [],
+    'factory-reset': () => [],
+  };
+
+  async function answer(verb: string, id: string, content: string): Promise<void> {
+    if (verb !== 'status') asked.push(`${verb} ${content}`.trim());
+    let text = '';
+    const print = (line: string) => {
+      text += `${line}\n`;
+      writeFileSync(join(answers, id), text);
+    };
+    try {
+      const side = verbs[verb];
+      if (!side) throw new Error('not a request');
+      for (const line of await side(content, print)) text += `${line}\n`;
+      print('done');
+    } catch (error) {
+      text += `${(error as Error).message}\n`;
+      print('failed');
+    }
+  }
+
+  const watcher = watch(requests, () => {
+    for (const file of readdirSync(requests)) {
+      if (file.startsWith('.')) continue;
+      const content = readFileSync(join(requests, file), 'utf8');
+      rmSync(join(requests, file));
+      const [verb = '', id = ''] = file.split('.');
+      void answer(verb, id, content);
+    }
+  });
+
+  return {
+    env: { WG_BOX_DIR: box, CACHE_DIRECTORY: cache },
+    verbs,
+    asked,
+    status,
+    bundle: join(cache, 'update.raucb'),
+    [Symbol.dispose]() {
+      watcher.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
