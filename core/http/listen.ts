@@ -1,15 +1,16 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Config } from '../config.ts';
 import { Unavailable } from '../errors.ts';
 import type { Certificates } from './certificates.ts';
+import { uploads } from './upload.ts';
 
 export interface Listening {
   /** Takes no new connections, lets the present requests end. */
   close(): Promise<void>;
 }
 
-const REQUEST_TIMEOUT_MS = 60_000;
+const BODY_TIMEOUT_MS = 60_000;
 const CHALLENGE_PREFIX = '/.well-known/acme-challenge/';
 
 /**
@@ -35,11 +36,27 @@ function pairOf(certificates: Certificates): { readonly key: string; readonly ce
 }
 
 function open(server: Server, host: string, port: number): Promise<Server> {
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  // Node's own limit knows no exceptions, and a large file takes longer on a slow line.
+  server.requestTimeout = 0;
+  server.on('request', (request: IncomingMessage) => limitBody(request));
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => reject(new Unavailable(`cannot listen on ${host}:${port}: ${cause.message}`, { cause })));
     server.listen(port, host, () => resolve(server));
   });
+}
+
+/** Ends a connection whose request does not come to its end; one that brings a file, only when nothing more of it comes. */
+export function limitBody(request: IncomingMessage, timeoutMs = BODY_TIMEOUT_MS): void {
+  const { socket } = request;
+  let seen = socket.bytesRead;
+  const timer = setInterval(() => {
+    if (request.complete) return clearInterval(timer);
+    const hasMoved = socket.bytesRead > seen;
+    seen = socket.bytesRead;
+    if (!uploads.has(request) || !hasMoved) socket.destroy();
+  }, timeoutMs).unref();
+  const stop = () => clearInterval(timer);
+  request.once('end', stop).once('close', stop);
 }
 
 function closing(servers: readonly Server[], stopFollowing = () => {}): Listening {

@@ -14,6 +14,9 @@ export interface Upload {
   readonly body: Readable;
 }
 
+/** Requests that bring a file to somebody who waits for it: they may take long, as long as something comes. */
+export const uploads = new WeakSet<IncomingMessage>();
+
 const MOST_FIELDS = 20;
 const LARGEST_FIELD_BYTES = 65_536;
 
@@ -22,6 +25,7 @@ export function readUpload(request: IncomingMessage, field: string, largestBytes
   const { 'content-type': type = '' } = request.headers;
   const missing = (cause?: unknown) => new InvalidInput({ [field]: [en.validation.file] }, { cause });
   if (!/^multipart\/form-data\b/i.test(type)) return Promise.reject(missing());
+  uploads.add(request);
   const limits = { files: 1, fileSize: largestBytes, fields: MOST_FIELDS, fieldSize: LARGEST_FIELD_BYTES, parts: MOST_FIELDS + 1, headerPairs: 20 };
   return new Promise((resolve, reject) => {
     const fields = new URLSearchParams();

@@ -18,7 +18,18 @@ export { qrCode } from '../devices/qr.ts';
 export type { Movement, MovementRecorder } from '../devices/stats.ts';
 export { countDevices, countOnline, deviceById, type OwnedDevice } from '../devices/store.ts';
 export { devices } from '../devices/tables.ts';
-export { Conflict, Forbidden, InvalidInput, messageOf, NotFound, PreconditionFailed, TooManyRequests, Unauthenticated, Unavailable } from '../errors.ts';
+export {
+  Conflict,
+  Forbidden,
+  InvalidInput,
+  messageOf,
+  NotFound,
+  PreconditionFailed,
+  TooLarge,
+  TooManyRequests,
+  Unauthenticated,
+  Unavailable,
+} from '../errors.ts';
 export type { EventName, Events, Poll } from '../events/bus.ts';
 export type { CertificateFacts, Certificates, KeyAndCertificate } from '../http/certificates.ts';
 export { type CsvColumns, csv } from '../http/csv.ts';
@@ -41,7 +52,7 @@ export type { Box } from '../system/box.ts';
 export type { Clock } from '../system/clock.ts';
 export { equalInConstantTime, hashToken, randomToken, type Secrets } from '../system/secrets.ts';
 export type { Vitals } from '../system/vitals.ts';
-export { createWebFetch, type WebFetch } from '../system/web-fetch.ts';
+export { createWebDownload, createWebFetch, type WebFetch } from '../system/web-fetch.ts';
 export { VERSION } from '../version.ts';
 export {
   type AfterSignOut,

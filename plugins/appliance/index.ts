@@ -3,16 +3,21 @@ import { systemOperations } from './operations.ts';
 import { nav, systemPages } from './pages.ts';
 import { createPower } from './power.ts';
 import { text } from './text.ts';
+import { updateOperations } from './update-operations.ts';
+import { updatePages } from './update-pages.ts';
+import { createUpdates } from './updates.ts';
 
 export const appliance: Plugin = {
   manifest: { id: 'appliance', title: text.title, summary: text.summary },
   setup(host: Host) {
     const find = () => host.all(boxSlot)[0];
     const power = createPower(host, find);
+    const updates = createUpdates(host, find);
     return {
-      pages: () => systemPages(find, power),
+      pages: () => [...systemPages(find, power), ...updatePages(find, updates)],
       nav: find() ? [nav] : [],
-      api: systemOperations(find, power),
+      api: [...systemOperations(find, power), ...updateOperations(updates)],
+      stop: async () => updates.stop(),
     };
   },
 };
