@@ -19,6 +19,11 @@ export interface BoxStatus {
   /** The version that was given up at this start. */
   readonly fellBackFrom: string | null;
   readonly hostname: string;
+  readonly timezone: string;
+  readonly ntpServers: readonly string[];
+  readonly now: Date;
+  /** Whether the clock follows a time server. */
+  readonly isSynchronised: boolean;
   readonly upSeconds: number;
 }
 
@@ -43,6 +48,10 @@ export async function statusOf(box: Box): Promise<BoxStatus> {
     startsOtherNext: value('next') !== '' && value('next') !== slot,
     fellBackFrom: value('fellBackFrom') || null,
     hostname: value('hostname'),
+    timezone: value('timezone') || 'UTC',
+    ntpServers: value('ntp') === '' ? [] : value('ntp').split(' '),
+    now: new Date(Number(value('now')) * 1_000),
+    isSynchronised: value('synchronised') === 'yes',
     upSeconds: Number(value('upSeconds')),
   };
 }

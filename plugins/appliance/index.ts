@@ -1,4 +1,7 @@
 import { boxSlot, type Host, type Plugin } from '#core';
+import { createNameAndTime } from './name-and-time.ts';
+import { nameAndTimeOperations } from './name-and-time-operations.ts';
+import { nameAndTimePages } from './name-and-time-pages.ts';
 import { systemOperations } from './operations.ts';
 import { nav, systemPages } from './pages.ts';
 import { createPower } from './power.ts';
@@ -13,10 +16,11 @@ export const appliance: Plugin = {
     const find = () => host.all(boxSlot)[0];
     const power = createPower(host, find);
     const updates = createUpdates(host, find);
+    const nameAndTime = createNameAndTime(host, find);
     return {
-      pages: () => [...systemPages(find, power), ...updatePages(find, updates)],
+      pages: () => [...systemPages(find, power), ...updatePages(find, updates), ...nameAndTimePages(find, nameAndTime)],
       nav: find() ? [nav] : [],
-      api: [...systemOperations(find, power), ...updateOperations(updates)],
+      api: [...systemOperations(find, power), ...updateOperations(updates), ...nameAndTimeOperations(find, nameAndTime)],
       stop: async () => updates.stop(),
     };
   },

@@ -4,7 +4,7 @@ import { type FindBox, statusOf, theBox } from './box.ts';
 import { type Power, resetInput } from './power.ts';
 import { text } from './text.ts';
 
-const statusAnswer = z.strictObject({
+export const statusAnswer = z.strictObject({
   version: z.string(),
   built: z.iso.datetime(),
   kernel: z.string(),
@@ -14,6 +14,10 @@ const statusAnswer = z.strictObject({
   startsOtherNext: z.boolean(),
   fellBackFrom: z.string().nullable(),
   hostname: z.string(),
+  timezone: z.string(),
+  ntpServers: z.array(z.string()),
+  now: z.iso.datetime(),
+  isSynchronised: z.boolean(),
   upSeconds: z.int(),
 });
 

@@ -30,6 +30,10 @@ export function createAppliance(): FakeAppliance {
     fellBackFrom: '',
     hostname: 'wiregui',
     upSeconds: '93784',
+    now: '1764000000',
+    synchronised: 'yes',
+    timezone: 'UTC',
+    ntp: '',
     rauc: JSON.stringify({ slots: [{ 'rootfs.1': { bootname: 'B', slot_status: { bundle: { version: '0.0.9' } } } }] }),
   };
   const asked: string[] = [];
@@ -38,6 +42,8 @@ export function createAppliance(): FakeAppliance {
     reboot: () => [],
     poweroff: () => [],
     'factory-reset': () => [],
+    name: () => [],
+    time: () => [],
   };
 
   async function answer(verb: string, id: string, content: string): Promise<void> {
