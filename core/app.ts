@@ -64,6 +64,7 @@ import {
   accountPanelSlot,
   afterSignOutSlot,
   type BoxState,
+  backupsSlot,
   bearerSlot,
   boxSlot,
   boxStateSlot,
@@ -90,6 +91,7 @@ import { coreSections } from './settings/sections.ts';
 import { createSettings } from './settings/settings.ts';
 import { ownAddresses } from './system/addresses.ts';
 import { findBox } from './system/box.ts';
+import { createBackups } from './system/backups.ts';
 import type { Clock } from './system/clock.ts';
 import type { Log } from './system/log.ts';
 import type { Paths } from './system/paths.ts';
@@ -106,6 +108,8 @@ export interface AppParts {
   readonly log: Log;
   readonly run: Run;
   readonly watch: Watch;
+  /** Ends this process and begins anew, after a restore. */
+  readonly restart?: () => void;
 }
 
 export type App = Awaited<ReturnType<typeof createApp>>;
@@ -126,7 +130,7 @@ const NETWORK_EVENTS: readonly EventName[] = [
 ];
 
 /** Puts everything together; nothing runs until `start`. The only place that knows all parts. */
-export async function createApp({ config, paths, plugins, clock, log, run, watch }: AppParts) {
+export async function createApp({ config, paths, plugins, clock, log, run, watch, restart = () => {} }: AppParts) {
   const db = openDb(config.dataDirectory);
   migrate(db.writer, paths.migrations, 'core');
   const secrets = createSecrets(config.secretKey ?? readOrCreateKeyFile(join(config.dataDirectory, 'secret.key')));
@@ -181,6 +185,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
       if (isByTime) await notifications.raise('warning', 'network', en.provisional.notConfirmed(title));
     },
   });
+  const backups = createBackups({ dataDirectory: config.dataDirectory, migrations: paths.migrations, clock, run, restart });
   settings.guard('network', confirmNetwork(provisional));
   const box = findBox(config);
   const states = createPluginStates(db, clock);
@@ -204,6 +209,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
       fill(originSlot, config.externalUrl),
       fill(boxStateSlot, boxState),
       ...(box ? [fill(boxSlot, box)] : []),
+      fill(backupsSlot, backups),
     ],
   });
 
@@ -256,7 +262,6 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     ...host.statuses().flatMap(({ plugin, state }) => (state.kind === 'running' && plugin.manifest.settings ? [plugin.manifest.settings] : [])),
   ];
   function operationParts(): Parameters<typeof coreOperations>[0] {
-    const { dataDirectory } = config;
     return {
       db,
       audit,
@@ -267,7 +272,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
       shownSections,
       clock,
       serverPublicKey,
-      dataDirectory,
+      backups,
       notifications,
       network,
       provisional,

@@ -39,12 +39,14 @@ for (const verb of ['enable', 'disable'] as const) {
 program
   .command('backup <file>')
   .description('write database and keys to an archive; the service may run')
-  .action(async (file: string) => (await import('./commands/backup.ts')).backupTo(file));
+  .option('--passphrase-stdin', 'encrypt it under the passphrase that is read from standard input')
+  .action(async (file: string, options: object) => (await import('./commands/backup.ts')).backupTo(file, options));
 
 program
   .command('restore <file>')
   .description('put an archive in the place of database and keys; the service must not run')
-  .action(async (file: string) => (await import('./commands/backup.ts')).restoreFrom(file));
+  .option('--passphrase-stdin', 'the passphrase of an encrypted one is read from standard input')
+  .action(async (file: string, options: object) => (await import('./commands/backup.ts')).restoreFrom(file, options));
 
 try {
   // Plugins bring much with them: they are loaded only for a command that is not one of the above.

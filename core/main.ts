@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { plugins } from '../plugins/index.ts';
 import { type App, createApp } from './app.ts';
 import { type Config, readConfig } from './config.ts';
+import { finishRestore, removeLeftovers } from './db/backup.ts';
 import { messageOf } from './errors.ts';
 import { type Listening, listen } from './http/listen.ts';
 import { systemClock } from './system/clock.ts';
@@ -21,14 +22,21 @@ export async function serve(): Promise<void> {
     log.fatal({ error: messageOf(error), stack: error.stack }, 'service ended by an error');
     process.exit(1);
   });
-  const app = await createApp({ config, paths: programPaths(), plugins, clock: systemClock, log, run, watch });
+  removeLeftovers(config.dataDirectory);
+  if (finishRestore(config.dataDirectory)) log.warn('a backup was restored; what was there before stands beside it as *.before-restore');
+  const app = await createApp({ config, paths: programPaths(), plugins, clock: systemClock, log, run, watch, restart: () => void restart() });
   await prepareAdmin(app, config);
   const server = await listen(app.http.callback(), app.certificates, config);
   await app.start();
   announce(app, config, await app.setup.isNeeded());
   if (config.runtimeDirectory !== undefined) await tellConsole(app, config.runtimeDirectory);
   log.info({ url: config.externalUrl, network: app.reconciler.status() }, 'service started');
-  endOnSignals(app, server, log);
+  const stop = stopping(app, server, log);
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void stop(signal, () => process.exit(0)));
+
+  async function restart(): Promise<void> {
+    await stop('restore', () => beginAnew());
+  }
 }
 
 /** The unattended first run: WG_ADMIN_EMAIL with a password, or with one made here and printed once. */
@@ -62,16 +70,28 @@ async function tellConsole(app: App, directory: string): Promise<void> {
   }
 }
 
-function endOnSignals(app: App, server: Listening, log: Log): void {
-  const end = async (signal: string) => {
-    log.info({ signal }, 'service stopping');
-    setTimeout(() => process.exit(0), SHUTDOWN_MS).unref();
+/** Ends what runs, within five seconds, and then does what is given; once. */
+function stopping(app: App, server: Listening, log: Log) {
+  let isStopping = false;
+  return async (why: string, then: () => void) => {
+    if (isStopping) return;
+    isStopping = true;
+    log.info({ why }, 'service stopping');
+    setTimeout(then, SHUTDOWN_MS).unref();
     const closed = server.close();
     await app.stop();
     await closed;
-    process.exit(0);
+    then();
   };
-  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void end(signal));
+}
+
+/**
+ * This process becomes a new one of the same number (execve(2)), whether or not somebody watches over it: systemd, a container
+ * and `npm start` all see nothing of it. Where that does not work it ends, as a failure, for a supervisor to start it again.
+ */
+function beginAnew(): void {
+  process.execve?.(process.execPath, [process.execPath, ...process.execArgv, ...process.argv.slice(1)]);
+  process.exit(75);
 }
 
 function print(line: string): void {

@@ -1,6 +1,7 @@
 import type { Plugin } from '#core';
 import { api } from './api/index.ts';
 import { appliance } from './appliance/index.ts';
+import { backup } from './backup/index.ts';
 import { branding } from './branding/index.ts';
 import { certificate } from './certificate/index.ts';
 import { connectivity } from './connectivity/index.ts';
@@ -32,4 +33,5 @@ export const plugins: readonly Plugin[] = [
   connectivity,
   metrics,
   appliance,
+  backup,
 ];

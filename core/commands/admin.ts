@@ -2,7 +2,7 @@ import { createSetup } from '../accounts/setup.ts';
 import { createThrottle } from '../accounts/throttle.ts';
 import { coreSections } from '../settings/sections.ts';
 import { randomToken } from '../system/secrets.ts';
-import { atConsole, print } from './console.ts';
+import { atConsole, print, readStdin } from './console.ts';
 
 // A command ends before it could read settings twice.
 const NOTHING_KEPT = { forget: () => {} };
@@ -25,10 +25,4 @@ export async function createOrResetAdmin(email: string): Promise<void> {
       : `${admin.email} is an administrator; the password is ${password} (shown only this once).`,
   );
   print(`If the second factor is lost too: wiregui user reset-factors ${admin.email}`);
-}
-
-async function readStdin(): Promise<string> {
-  let text = '';
-  for await (const chunk of process.stdin) text += String(chunk);
-  return text.replace(/\r?\n$/, '');
 }

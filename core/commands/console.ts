@@ -27,3 +27,10 @@ export async function atConsole<T>(work: (console: Console) => Promise<T>): Prom
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
+
+/** All of standard input, without the end of its last line. */
+export async function readStdin(): Promise<string> {
+  let text = '';
+  for await (const chunk of process.stdin) text += String(chunk);
+  return text.replace(/\r?\n$/, '');
+}

@@ -1,21 +1,22 @@
-import { PassThrough } from 'node:stream';
 import { z } from 'zod';
+import type { Actor } from '../accounts/permissions.ts';
 import { type AuditRow, listAudit } from '../audit/store.ts';
-import { writeBackup } from '../db/backup.ts';
 import type { Db } from '../db/open.ts';
 import type { Provisional } from '../net/provisional.ts';
 import type { Notifications } from '../notifications/notifications.ts';
 import type { NetworkView } from '../pages/network-view.ts';
+import { parse } from '../parse.ts';
 import type { Operation } from '../plugin/contract.ts';
 import type { PluginHost, PluginStatus } from '../plugin/host.ts';
 import { switchPlugin } from '../plugin/switch.ts';
+import { type Backups, passphraseSchema } from '../system/backups.ts';
 import { auditAnswer, changeAnswer, diagnosticsAnswer, notificationAnswer, pluginAnswer } from './answers.ts';
 import { paging } from './query.ts';
 
 export interface BoxOperationParts {
   readonly db: Db;
   readonly audit: Parameters<typeof switchPlugin>[0]['audit'];
-  readonly dataDirectory: string;
+  readonly backups: Backups;
   readonly notifications: Notifications;
   readonly network: NetworkView;
   readonly provisional: Provisional;
@@ -92,7 +93,12 @@ const auditQuery = z.strictObject({
   before: moment.optional(),
 });
 
-function insightOperations({ db, dataDirectory, network }: BoxOperationParts): readonly Operation[] {
+function insightOperations({ db, audit, backups, network }: BoxOperationParts): readonly Operation[] {
+  const recordTaken = (actor: Actor, isEncrypted: boolean) =>
+    db.transaction((tx) =>
+      audit.record(tx, actor, { action: 'backup.taken', target: { type: 'backup', id: null, name: 'download' }, changes: { isEncrypted } }),
+    );
+
   return [
     {
       id: 'list-audit',
@@ -147,10 +153,24 @@ function insightOperations({ db, dataDirectory, network }: BoxOperationParts): r
       permission: 'system.manage',
       summary: 'Database and keys as one archive; whoever has it has every secret of this box',
       type: 'application/gzip',
-      async handle() {
-        const archive = new PassThrough();
-        writeBackup(dataDirectory, archive).catch((error: unknown) => archive.destroy(error instanceof Error ? error : new Error(String(error))));
-        return { body: archive };
+      async handle({ actor }) {
+        await recordTaken(actor, false);
+        return { body: backups.read(null) };
+      },
+    },
+    {
+      id: 'make-backup',
+      tag: 'Backup',
+      method: 'POST',
+      path: '/backup',
+      permission: 'system.manage',
+      summary: 'Database and keys as one archive, encrypted under a passphrase: `age -d` opens it, and so does this box',
+      body: passphraseSchema,
+      type: 'application/octet-stream',
+      async handle({ actor, body }) {
+        const { passphrase } = parse(passphraseSchema, body);
+        await recordTaken(actor, true);
+        return { body: backups.read(passphrase) };
       },
     },
   ];

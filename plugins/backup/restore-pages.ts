@@ -1,0 +1,77 @@
+import { type Host, InvalidInput, json, type PageRequest, type Reply, type Route, redirect, view } from '#core';
+import { type Door, through } from './door.ts';
+import { ROOT, showBackups } from './pages.ts';
+import type { Runs } from './runs.ts';
+import { text } from './text.ts';
+
+const PERMISSION = 'system.manage';
+/** An upload is no JSON: this one route stands beside the operations that go on with it. */
+export const UPLOAD_PATH = '/api/v0/backup/restores';
+
+/** Upload, look, decide: what was uploaded belongs to the session that brought it. */
+export function restorePages({ settings }: Pick<Host, 'settings'>, runs: Runs, door: Door): readonly Route[] {
+  const ownerOf = ({ session }: PageRequest) => `session:${session.hash}`;
+
+  async function stage(request: PageRequest, owner: string) {
+    const backups = through(door);
+    const { body, fields } = await request.upload('archive', backups.largestBytes());
+    return backups.stage(body, fields.get('archivePassphrase') || null, owner);
+  }
+
+  async function upload(request: PageRequest): Promise<Reply> {
+    try {
+      const { id } = await stage(request, ownerOf(request));
+      return redirect(`${ROOT}/restore/${id}`);
+    } catch (error) {
+      if (!(error instanceof InvalidInput)) throw error;
+      const { passphrase, ...others } = error.fields;
+      const errors = passphrase ? { ...others, archivePassphrase: passphrase } : others;
+      const reply = await showBackups({ settings, runs }, { form: 'restore', errors });
+      return reply.kind === 'view' ? { ...reply, status: error.status } : reply;
+    }
+  }
+
+  const idOf = ({ params }: PageRequest) => params['id'] ?? '';
+
+  return [
+    { method: 'POST', path: `${ROOT}/restore`, permission: PERMISSION, handle: upload },
+    {
+      method: 'GET',
+      path: `${ROOT}/restore/:id`,
+      permission: PERMISSION,
+      handle(request) {
+        const staged = through(door).staged(idOf(request), ownerOf(request));
+        return view('backup/restore', { title: text.restore.found, text: text.restore, staged, action: `${ROOT}/restore/${staged.id}` });
+      },
+    },
+    {
+      method: 'POST',
+      path: `${ROOT}/restore/:id`,
+      permission: PERMISSION,
+      async handle(request) {
+        await through(door).restore(request.actor, idOf(request), ownerOf(request));
+        return view('backup/restarting', { title: text.restore.restarting, text: text.restore });
+      },
+    },
+    {
+      method: 'POST',
+      path: `${ROOT}/restore/:id/discard`,
+      permission: PERMISSION,
+      handle(request) {
+        through(door).discard(idOf(request), ownerOf(request));
+        request.session.flash('success', text.restore.discarded);
+        return redirect(ROOT);
+      },
+    },
+    {
+      method: 'POST',
+      path: UPLOAD_PATH,
+      permission: PERMISSION,
+      auth: 'bearer',
+      async handle(request) {
+        const { createdAt, isEncrypted, ...staged } = await stage(request, `user:${request.actor.userId}`);
+        return json({ ...staged, created_at: createdAt, is_encrypted: isEncrypted }, 201);
+      },
+    },
+  ];
+}
