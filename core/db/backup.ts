@@ -26,7 +26,7 @@ import { z } from 'zod';
 import { type Actor, systemActor } from '../accounts/permissions.ts';
 import { sessions, signInFlows } from '../accounts/tables.ts';
 import { createAudit } from '../audit/audit.ts';
-import { AppError, Conflict, InvalidInput, messageOf } from '../errors.ts';
+import { AppError, Conflict, InvalidInput, messageOf, Unavailable } from '../errors.ts';
 import { decrypt, encrypt, looksEncrypted } from '../system/age.ts';
 import { type Clock, systemClock } from '../system/clock.ts';
 import { VERSION } from '../version.ts';
@@ -66,6 +66,9 @@ const RESERVE_BYTES = 64 * 1024 ** 2;
  */
 export async function writeBackup(dataDirectory: string, output: Writable, passphrase: string | null = null): Promise<void> {
   const copy = join(dataDirectory, `backup-${randomUUID()}.db`);
+  // Beforehand: better-sqlite3 throws where nobody can catch it when the disk fills up under its copy.
+  if (statSync(join(dataDirectory, DATABASE_FILE)).size > freeBytes(dataDirectory))
+    throw new Unavailable('there is no room in the data folder for a copy of the database');
   const source = new Database(join(dataDirectory, DATABASE_FILE), { fileMustExist: true });
   try {
     await source.backup(copy);

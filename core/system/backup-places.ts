@@ -25,8 +25,8 @@ export type BackupTarget =
 export interface BackupPlace {
   /** Writes, reads and removes a small file there. Throws InvalidInput or Unavailable, saying what is wrong. */
   test(): Promise<void>;
-  /** It is there whole, or not at all under this name. */
-  put(name: string, archive: Readable, signal: AbortSignal): Promise<{ readonly bytes: number }>;
+  /** It is there whole, or not at all under this name; the archive is begun when the place is found. */
+  put(name: string, archive: () => Readable, signal: AbortSignal): Promise<{ readonly bytes: number }>;
   /** The names of our own archives, the oldest first. */
   list(): Promise<readonly string[]>;
   remove(name: string): Promise<void>;
@@ -69,7 +69,7 @@ function folderPlace(path: string, dataDirectory: string): BackupPlace {
       const folder = find();
       const part = join(folder, `.${own(name)}.part`);
       try {
-        await pipeline(archive, createWriteStream(part, { mode: 0o600, flush: true }), { signal });
+        await pipeline(archive(), createWriteStream(part, { mode: 0o600, flush: true }), { signal });
         const { size } = statSync(part);
         await rename(part, join(folder, name));
         await sync(folder);
@@ -127,7 +127,7 @@ function remotePlace(target: Exclude<BackupTarget, { kind: 'folder' }>, dataDire
       await upload(name, createReadStream('/dev/null'));
       await rclone(['deletefile', at(name)]);
     },
-    put: (name, archive, signal) => upload(own(name), archive, signal),
+    put: (name, archive, signal) => upload(own(name), archive(), signal),
     list: async () => ours((await rclone(['lsf', '--files-only', at()])).split('\n')),
     remove: async (name) => void (await rclone(['deletefile', at(own(name))])),
   };

@@ -69,7 +69,8 @@ export function createRuns({ db, audit, clock, secrets, settings, events, log, a
     const box = boxName(all(originSlot)[0] ?? '');
     const isEncrypted = present.passphrase !== null;
     const file = `wiregui-${box}-${stamp(clock.now())}.tar.gz${isEncrypted ? '.age' : ''}`;
-    const { bytes } = await place.put(file, backups().read(present.passphrase === null ? null : secrets.open(present.passphrase)), signal);
+    const passphrase = present.passphrase === null ? null : secrets.open(present.passphrase);
+    const { bytes } = await place.put(file, () => backups().read(passphrase), signal);
     await removeOld(place, box, present.keep);
     await db.transaction(async (tx) => {
       await tx.update(backupRuns).set({ state: 'done', file, bytes, endedAt: clock.now(), updatedAt: clock.now() }).where(eq(backupRuns.id, run.id));
