@@ -46,7 +46,14 @@ export const REMOVED = [
 /** Modules and firmware that a gateway without sound, screen effects and radio never loads; below the modules' and firmware's folders. */
 export const UNUSED = [
   ...['kernel/sound', 'kernel/drivers/media', 'kernel/drivers/iio', 'kernel/drivers/staging', 'kernel/drivers/comedi', 'kernel/drivers/infiniband'],
-  ...['kernel/drivers/bluetooth', 'kernel/net/bluetooth', 'kernel/drivers/net/wireless', 'kernel/drivers/gpu/drm', 'kernel/drivers/video', 'kernel/drivers/mtd'],
+  ...[
+    'kernel/drivers/bluetooth',
+    'kernel/net/bluetooth',
+    'kernel/drivers/net/wireless',
+    'kernel/drivers/gpu/drm',
+    'kernel/drivers/video',
+    'kernel/drivers/mtd',
+  ],
   ...['kernel/drivers/net/can', 'kernel/net/can', 'kernel/drivers/isdn', 'kernel/drivers/gnss', 'kernel/drivers/leds', 'kernel/drivers/parport'],
   ...['rtw88', 'rtw89', 'rtlwifi', 'rtl_bt', 'usbdux_firmware.bin', 'usbduxfast_firmware.bin', 'usbduxsigma_firmware.bin', 'intel-ucode', 'amd-ucode'],
 ];

@@ -17,8 +17,8 @@ import type { NetworkStatus } from '../net/reconcile.ts';
 import type { NetworkMap } from '../net/topology.ts';
 import type { Section } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
-import type { Box } from '../system/box.ts';
 import type { Backups } from '../system/backups.ts';
+import type { Box } from '../system/box.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import type { Secrets } from '../system/secrets.ts';
@@ -204,6 +204,7 @@ export const certificatesSlot = slot<Certificates>('http.certificates');
 
 /** The appliance around the service; core fills the slot where there is one. */
 export const boxSlot = slot<Box>('box.door');
+
 /** Archives of the box's own database and keys, and the places they go to; core fills the slot. */
 export const backupsSlot = slot<Backups>('box.backups');
 

@@ -48,9 +48,9 @@ export { address, cidr, email, host, line, parse, prose, secretText, unique, wit
 export { type Finder, finderSlot } from '../search/search.ts';
 export { defineSection, securitySection } from '../settings/sections.ts';
 export { differences } from '../settings/settings.ts';
-export type { Box } from '../system/box.ts';
 export type { BackupPlace, BackupTarget } from '../system/backup-places.ts';
 export { type Backups, passphrase } from '../system/backups.ts';
+export type { Box } from '../system/box.ts';
 export type { Clock } from '../system/clock.ts';
 export { equalInConstantTime, hashToken, randomToken, type Secrets } from '../system/secrets.ts';
 export type { Vitals } from '../system/vitals.ts';
