@@ -24,6 +24,10 @@ const TESTS = {
   resolvconf: 'openresolv',
   pebble: 'pebble',
   openssl: 'openssl',
+  sshd: 'openssh-server',
+  'ssh-keygen': 'openssh-client',
+  rclone: 'rclone',
+  age: 'age',
   // SimpleSAMLphp's own package is unpacked by its test; installed it would bring a web server.
   php: 'php-cli',
 };

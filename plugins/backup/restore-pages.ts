@@ -5,6 +5,8 @@ import type { Runs } from './runs.ts';
 import { text } from './text.ts';
 
 const PERMISSION = 'system.manage';
+/** What a problem is about, as the page calls it. */
+const NAMES: Readonly<Record<string, string>> = { passphrase: 'archivePassphrase', archive: text.restore.file };
 /** An upload is no JSON: this one route stands beside the operations that go on with it. */
 export const UPLOAD_PATH = '/api/v0/backup/restores';
 
@@ -24,8 +26,7 @@ export function restorePages({ settings }: Pick<Host, 'settings'>, runs: Runs, d
       return redirect(`${ROOT}/restore/${id}`);
     } catch (error) {
       if (!(error instanceof InvalidInput)) throw error;
-      const { passphrase, ...others } = error.fields;
-      const errors = passphrase ? { ...others, archivePassphrase: passphrase } : others;
+      const errors = Object.fromEntries(Object.entries(error.fields).map(([name, messages]) => [NAMES[name] ?? name, messages]));
       const reply = await showBackups({ settings, runs }, { form: 'restore', errors });
       return reply.kind === 'view' ? { ...reply, status: error.status } : reply;
     }

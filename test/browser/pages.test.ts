@@ -50,6 +50,7 @@ const PAGES: Readonly<Record<string, string>> = {
   'settings-branding': '/admin/settings/branding',
   'settings-connectivity': '/admin/settings/connectivity',
   'settings-metrics': '/admin/settings/metrics',
+  'settings-backup': '/admin/settings/backup',
   'dashboard-year': '/admin?range=year',
   'connectivity-none': '/admin/diagnostics/connectivity',
   'settings-api': '/admin/settings/api',

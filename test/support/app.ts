@@ -102,7 +102,7 @@ export async function createTestApp({
   };
 }
 
-function createBrowser(url: string): TestBrowser {
+export function createBrowser(url: string): TestBrowser {
   const cookies = new Map<string, string>();
 
   async function send(method: string, path: string, headers: Record<string, string>, body?: URLSearchParams): Promise<TestAnswer> {

@@ -22,6 +22,7 @@ const DANGEROUS = [
   'enable-plugin',
   'update-api-settings',
   'get-backup',
+  'make-backup',
   'stream-events',
   // Without https of its own the box is unable to.
   'install-certificate',
@@ -31,7 +32,7 @@ const DANGEROUS = [
   'send-test-mail',
 ];
 /** What these do reaches other machines, or needs https of the box's own. */
-const OUTSIDE = /^\/(oidc|saml|certificate|mail|connectivity)\b/;
+const OUTSIDE = /^\/(oidc|saml|certificate|mail|connectivity|backup\/test)\b/;
 const DANGEROUS_REQUESTS = 300;
 
 interface Schema {
