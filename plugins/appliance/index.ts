@@ -2,6 +2,9 @@ import { boxSlot, type Host, type Plugin } from '#core';
 import { createNameAndTime } from './name-and-time.ts';
 import { nameAndTimeOperations } from './name-and-time-operations.ts';
 import { nameAndTimePages } from './name-and-time-pages.ts';
+import { createNetwork } from './network.ts';
+import { networkOperations } from './network-operations.ts';
+import { networkPages } from './network-pages.ts';
 import { systemOperations } from './operations.ts';
 import { nav, systemPages } from './pages.ts';
 import { createPower } from './power.ts';
@@ -16,11 +19,12 @@ export const appliance: Plugin = {
     const find = () => host.all(boxSlot)[0];
     const power = createPower(host, find);
     const updates = createUpdates(host, find);
+    const network = createNetwork(host, find);
     const nameAndTime = createNameAndTime(host, find);
     return {
-      pages: () => [...systemPages(find, power), ...updatePages(find, updates), ...nameAndTimePages(find, nameAndTime)],
+      pages: () => [...systemPages(find, power), ...updatePages(find, updates), ...nameAndTimePages(find, nameAndTime), ...networkPages(network)],
       nav: find() ? [nav] : [],
-      api: [...systemOperations(find, power), ...updateOperations(updates), ...nameAndTimeOperations(find, nameAndTime)],
+      api: [...systemOperations(find, power), ...updateOperations(updates), ...nameAndTimeOperations(find, nameAndTime), ...networkOperations(network)],
       stop: async () => updates.stop(),
     };
   },

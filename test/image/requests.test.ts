@@ -113,4 +113,64 @@ describe('the root side of the box', () => {
     expect(await root.request('update', 'allow-older')).toEqual(['older allowed', ' 40% Copying', 'done']);
     expect(existsSync(at('run/box/allow-older'))).toBe(false);
   });
+
+  const NETWORK = {
+    ...{ layout: 'two', wan: 'enp1s0', method: 'static', address: '192.0.2.5/24', gateway: '192.0.2.1', dns: '192.0.2.1 2001:db8::1' },
+    ...{ address6: '2001:db8::5/64', gateway6: 'fe80::1', lan: 'enp2s0', lanAddress: '192.168.7.1/24', dhcpServer: 'yes', nat: 'yes' },
+  };
+  const network = (change: Partial<typeof NETWORK> = {}) =>
+    Object.entries({ ...NETWORK, ...change })
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join('');
+  const uplink = () => read('run/systemd/network/10-box-uplink.network');
+
+  it('tries a network, takes it back by itself or by a new start, and keeps it once confirmed', async () => {
+    expect(await root.request('network', network())).toEqual(['done']);
+    expect(root.calls()).toEqual(['systemctl restart box-network-revert.timer', 'networkctl reload']);
+    for (const line of ['Name=enp1s0', 'Address=192.0.2.5/24', 'Gateway=192.0.2.1', 'DNS=2001:db8::1', 'Gateway=fe80::1']) expect(uplink()).toContain(line);
+    expect(read('run/systemd/network/10-box-lan.network')).toContain('DHCPServer=yes');
+    expect(await root.request('network', network())).toEqual(['another change waits to be confirmed', 'failed']);
+    expect((await root.request('network-state')).find((line) => line.startsWith('secondsLeft'))).toMatch(/=1[12]\d$/);
+    // As the timer does.
+    await root.shell('/usr/lib/wiregui/box/requests/network-revert');
+    expect(readdirSync(at('run/systemd/network'))).toEqual([]);
+    expect((await root.request('network-confirm')).at(-1)).toBe('failed');
+
+    await root.request('network', network({ layout: 'one', method: 'dhcp' }));
+    expect(await root.request('network-confirm')).toEqual(['done']);
+    await root.request('network', network());
+    // A new start: what is in /run is gone.
+    await root.shell('rm -r /run/box/network.trial /run/systemd/network; /usr/lib/wiregui/box/network boot');
+    expect([uplink().includes('DHCP=yes'), uplink().includes('IPv4LLStartAddress=169.254.77.77')]).toEqual([true, true]);
+    expect(readdirSync(at('run/systemd/network'))).toEqual(['10-box-uplink.network']);
+  });
+
+  it('takes nothing into a network that is not of its kind', async () => {
+    for (const field of Object.keys(NETWORK))
+      for (const hostile of [
+        ...HOSTILE,
+        ...(field === 'lan' ? ['enp1s0', 'lo', 'wg-wiregui', 'wg0', '../x'] : ['256.1.1.1', '1.2.3.4/33', 'fe80::1%x', '127.0.0.1/8']),
+      ])
+        await refuses('network', network({ [field]: hostile }));
+    for (const content of ['', 'layout=one\n', `${network()}x=y\n`, network().replace('wan=', 'layout='), network().replace('wan=', 'net[x]=')])
+      await refuses('network', content);
+    for (const address of ['0.1.2.3/24', '224.0.0.1/24', '10.0.0.1/31', '10.0.0.1', '10.0.0.300/24']) await refuses('network', network({ address }));
+    expect(existsSync(at('run/systemd/network/10-box-uplink.network'))).toBe(false);
+  });
+
+  it('lets the network behind the box out, and nothing more than that', async () => {
+    await root.request('network', network());
+    const rules = await root.shell('nft -f /mnt/box.nft; /usr/lib/wiregui/box/network boot; nft list table inet box');
+    for (const rule of [
+      'iifname "enp2s0" udp dport 67 accept',
+      'iifname "enp2s0" oifname "enp1s0" accept',
+      'iifname "enp2s0" oifname "enp1s0" masquerade',
+      'jump lan-input',
+      'jump lan-forward',
+    ])
+      expect(rules).toContain(rule);
+    await root.request('network-revert');
+    const before = await root.shell('nft -f /mnt/box.nft; /usr/lib/wiregui/box/network boot; nft list table inet box');
+    expect([before.includes('enp2s0'), before.includes('policy drop')]).toEqual([false, true]);
+  });
 });

@@ -9,7 +9,7 @@ export type RootSide = (content: string, print: (line: string) => void) => reado
 export interface FakeAppliance extends Disposable {
   readonly env: { readonly WG_BOX_DIR: string; readonly CACHE_DIRECTORY: string };
   readonly verbs: Record<string, RootSide>;
-  /** `verb content`, in their order, but for `status`. */
+  /** `verb content`, in their order, but for what only reads. */
   readonly asked: string[];
   readonly status: Record<string, string>;
   readonly bundle: string;
@@ -42,12 +42,16 @@ export function createAppliance(): FakeAppliance {
     reboot: () => [],
     poweroff: () => [],
     'factory-reset': () => [],
+    'network-state': () => ['port=enp1s0 UP 192.0.2.5/24 fe80::1/64', 'port=enp2s0 DOWN '],
+    network: () => [],
+    'network-confirm': () => [],
+    'network-revert': () => [],
     name: () => [],
     time: () => [],
   };
 
   async function answer(verb: string, id: string, content: string): Promise<void> {
-    if (verb !== 'status') asked.push(`${verb} ${content}`.trim());
+    if (!['status', 'network-state'].includes(verb)) asked.push(`${verb} ${content}`.trim());
     let text = '';
     const print = (line: string) => {
       text += `${line}\n`;

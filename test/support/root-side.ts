@@ -20,7 +20,7 @@ export interface RootSide extends Disposable {
 }
 
 const IMAGE = join(import.meta.dirname, '..', '..', 'image', 'root');
-const STUBBED = ['systemctl', 'rauc', 'networkctl', 'nft', 'journalctl'];
+const STUBBED = ['systemctl', 'rauc', 'networkctl', 'journalctl'];
 
 const ENTER = `
 mount --make-rprivate /
@@ -34,6 +34,7 @@ mount --bind "$FOLDER/data" "$root/data"
 mount --bind "$FOLDER/var" "$root/var"
 mount -t tmpfs tmpfs "$root/tmp"
 mount --bind "$FOLDER" "$root/mnt"
+mount --bind "$IMAGE/etc/box.nft" "$root/mnt/box.nft"
 exec chroot "$root" /bin/bash -c "$1"
 `;
 
@@ -50,6 +51,7 @@ export function createRootSide(): RootSide {
   put('stubs/lib/os-release', 'IMAGE_VERSION=0.2.0\n');
   put('stubs/lib/clock-epoch', '');
   put('calls', '');
+  put('box.nft', '');
   const stub = (program: string, script: string) => {
     // Some live in sbin, which is a folder of its own or the same.
     for (const place of ['bin', 'sbin']) {
