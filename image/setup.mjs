@@ -148,6 +148,8 @@ function installPrograms(programs, isRequired, files = {}) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const apt = (...options) => spawnSync('apt-get', ['-qq', ...options], { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0;
   const isDone = apt('update') && apt('install', '-y', '--no-install-recommends', ...missing);
+  // Tests start a server of their own; installing one must not open this machine to others.
+  if (missing.has('openssh-server') && isInstalled('systemctl')) spawnSync('systemctl', ['disable', '--now', 'ssh.service', 'ssh.socket'], { stdio: 'ignore' });
   if (!isDone && isRequired) fail(`could not install ${names}`);
   if (!isDone) console.log(`Could not install ${names}. The pages work, but the data plane may be off.`);
 }
