@@ -39,7 +39,7 @@ async function post(machine: Machine, path: string, body: URLSearchParams): Prom
 
 /** `wiregui <line> --json` on the box. */
 export async function cli<T>(machine: Machine, line: string): Promise<T> {
-  const output = await machine.shell(`wiregui ${line} --json | tr -d '\\n' | base64 -w 0`, 120_000);
+  const output = await machine.shell(`wiregui ${line} --json | tr -d '\\n' | base64 -w 0; echo`, 120_000);
   return JSON.parse(Buffer.from(output.trim().split('\n').at(-1) ?? '', 'base64').toString()) as T;
 }
 

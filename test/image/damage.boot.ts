@@ -37,6 +37,10 @@ describe('a box whose data partition is damaged', () => {
   };
 
   it('mends it from what is left, when the first block is gone', async () => {
+    // Grown to the disk it has copies of that block.
+    machine.switchOn();
+    await machine.waitFor(/Set-up: {5}give the code/, BOOT_MS, 0);
+    await machine.cutPower();
     overwrite(1_024, randomBytes(1_024));
     machine.switchOn();
     await machine.waitFor(/the data file system is damaged; mending it/, BOOT_MS, 0);

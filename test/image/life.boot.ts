@@ -133,6 +133,6 @@ describe('a box', () => {
     machine.forget();
     await machine.healthy(NEXT);
     await setupCode(machine);
-    expect(await machine.shell('ls /data/box/snapshots /data/box/replaced 2>/dev/null; wg show wg-wiregui peers')).toBe('');
+    expect(await machine.shell('find /data/box/snapshots /data/box/replaced -mindepth 1 2>/dev/null; wg show wg-wiregui peers')).toBe('');
   });
 });
