@@ -1,4 +1,7 @@
 import { boxSlot, type Host, type Plugin } from '#core';
+import { logOperations } from './log-operations.ts';
+import { logPages } from './log-pages.ts';
+import { createLogs } from './logs.ts';
 import { createNameAndTime } from './name-and-time.ts';
 import { nameAndTimeOperations } from './name-and-time-operations.ts';
 import { nameAndTimePages } from './name-and-time-pages.ts';
@@ -19,12 +22,25 @@ export const appliance: Plugin = {
     const find = () => host.all(boxSlot)[0];
     const power = createPower(host, find);
     const updates = createUpdates(host, find);
+    const logs = createLogs(host.clock.now, find);
     const network = createNetwork(host, find);
     const nameAndTime = createNameAndTime(host, find);
     return {
-      pages: () => [...systemPages(find, power), ...updatePages(find, updates), ...nameAndTimePages(find, nameAndTime), ...networkPages(network)],
+      pages: () => [
+        ...systemPages(find, power),
+        ...updatePages(find, updates),
+        ...nameAndTimePages(find, nameAndTime),
+        ...networkPages(network),
+        ...logPages(logs),
+      ],
       nav: find() ? [nav] : [],
-      api: [...systemOperations(find, power), ...updateOperations(updates), ...nameAndTimeOperations(find, nameAndTime), ...networkOperations(network)],
+      api: [
+        ...systemOperations(find, power),
+        ...updateOperations(updates),
+        ...nameAndTimeOperations(find, nameAndTime),
+        ...networkOperations(network),
+        ...logOperations(logs),
+      ],
       stop: async () => updates.stop(),
     };
   },

@@ -51,6 +51,7 @@ const PAGES: Readonly<Record<string, string>> = {
   'settings-connectivity': '/admin/settings/connectivity',
   'settings-metrics': '/admin/settings/metrics',
   'settings-backup': '/admin/settings/backup',
+  system: '/admin/system',
   'dashboard-year': '/admin?range=year',
   'connectivity-none': '/admin/diagnostics/connectivity',
   'settings-api': '/admin/settings/api',

@@ -173,4 +173,21 @@ describe('the root side of the box', () => {
     const before = await root.shell('nft -f /mnt/box.nft; /usr/lib/wiregui/box/network boot; nft list table inet box');
     expect([before.includes('enp2s0'), before.includes('policy drop')]).toEqual([false, true]);
   });
+
+  it('reads the journal with arguments that it knows, and finds text as it is written', async () => {
+    root.stub('journalctl', `printf '{"MESSAGE":"x"}\\n'`);
+    expect(await root.request('logs', 'wiregui\n3\n1764000000\na.b $(id)\n')).toEqual(['{"MESSAGE":"x"}', 'done']);
+    const fixed = 'journalctl --no-pager --quiet --output=json --output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_SYSTEMD_UNIT';
+    expect(root.calls()).toEqual([`${fixed} --unit=wiregui --priority=3 --since=@1764000000 --grep=\\Qa.b $(id)\\E --case-sensitive=no --lines=500`]);
+    for (const [at, hostiles] of [HOSTILE, HOSTILE, HOSTILE, ['x'.repeat(101), 'a\tb', 'a\nb']].entries()) {
+      for (const hostile of hostiles) {
+        const lines = ['wiregui', '3', '1', 'x'];
+        lines[at] = hostile;
+        await refuses('logs', `${lines.join('\n')}\n`);
+      }
+    }
+    root.stub('journalctl', 'yes x');
+    const many = await root.request('logs', '\n\n\n\n');
+    expect(many.join('\n').length).toBeLessThan(900_100);
+  });
 });
