@@ -51,7 +51,8 @@ const commands = {
   start,
   test,
   check: () => process.exit(runChecks() === 0 ? 0 : 1),
-  bench,
+  bench: () => runBeside('test/bench/bench.ts'),
+  gallery: () => runBeside('test/browser/gallery.ts'),
   image,
   'test-image': () => onMachines('vitest', ['run', '--config', 'test/image/vitest.config.ts', ...args]),
   'bench-image': () => onMachines('node', ['test/image/bench.ts', ...args]),
@@ -90,11 +91,12 @@ function test() {
   process.exit(failed === 0 && numPassedTests > 0 ? 0 : 1);
 }
 
-function bench() {
+/** A program of the tests that is no test. */
+function runBeside(program) {
   installPackages();
   installPrograms(TESTS, true, WITHOUT_PROGRAM);
   build();
-  process.exit(run('node', ['test/bench/bench.ts', ...args]));
+  process.exit(run('node', [program, ...args]));
 }
 
 function image() {

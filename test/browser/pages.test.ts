@@ -5,62 +5,13 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { complaintsOf, openBrowser, signIn } from '../support/browser.ts';
 import { type Service, startService } from '../support/service.ts';
+import { at, OUTSIDE, PAGES } from './page-list.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const SCREENSHOTS = join(import.meta.dirname, 'screenshots');
 const WIDTHS = [390, 1280];
 const SCHEMES = ['light', 'dark'] as const;
 const LONG_NAME = 'The laptop in the meeting room on the second floor, next to the window that does not close';
-
-/** Every page, by a name for its picture; `:id` stands for a device's id, `:user` for a user's. */
-const PAGES: Readonly<Record<string, string>> = {
-  devices: '/devices',
-  'devices-new': '/devices/new',
-  device: '/devices/:id',
-  'device-edit': '/devices/:id/edit',
-  'device-delete': '/devices/:id/delete',
-  account: '/account',
-  'token-new': '/account/tokens/new',
-  dashboard: '/admin',
-  users: '/admin/users',
-  'users-none': '/admin/users?q=nobody-like-that',
-  'user-new': '/admin/users/new',
-  user: '/admin/users/:user',
-  'users-selection': '/admin/users/selection?act=delete&id=:user',
-  'admin-devices': '/admin/devices',
-  'devices-none': '/admin/devices?q=nothing-like-it&status=expired',
-  'devices-selection': '/admin/devices/selection?act=expire&id=:id',
-  notifications: '/admin/notifications',
-  search: '/search?q=a',
-  'search-none': '/search?q=nothing-like-it',
-  rules: '/admin/rules',
-  'rules-none': '/admin/rules?q=nothing-like-it',
-  'rule-new': '/admin/rules/new?user=:user',
-  'rule-simulator': '/admin/rules/simulator?user=admin%40example.com&destination=10.0.0.5&protocol=tcp&port=443',
-  'rule-assertions': '/admin/rules/assertions',
-  'rule-assertion-new': '/admin/rules/assertions/new',
-  'settings-client': '/admin/settings/client',
-  'settings-network': '/admin/settings/network',
-  'settings-security': '/admin/settings/security',
-  'settings-firewall': '/admin/settings/firewall',
-  'settings-mail': '/admin/settings/mail',
-  'mail-test': '/admin/settings/mail/test',
-  diagnostics: '/admin/diagnostics',
-  'settings-certificate': '/admin/settings/certificate',
-  'settings-branding': '/admin/settings/branding',
-  'settings-connectivity': '/admin/settings/connectivity',
-  'settings-metrics': '/admin/settings/metrics',
-  'settings-backup': '/admin/settings/backup',
-  system: '/admin/system',
-  'dashboard-year': '/admin?range=year',
-  'connectivity-none': '/admin/diagnostics/connectivity',
-  'settings-api': '/admin/settings/api',
-  'recovery-codes': '/account/recovery-codes',
-  'api-docs': '/api/docs',
-  audit: '/admin/audit',
-  plugins: '/admin/plugins',
-  'not-found': '/there-is-no-such-page',
-};
 
 const RULES = [
   { action: 'accept', user: 'admin@example.com', destination: '10.0.0.5', protocol: 'tcp', portRange: '443', comment: LONG_NAME },
@@ -122,10 +73,10 @@ describe('every page, at phone and desktop width, light and dark', () => {
         const page = await context.newPage();
         const problems: string[] = [];
         await inspect(page, `${fresh.url}/setup`, `setup-${width}-${colorScheme}`, problems);
-        await inspect(page, `${service.url}/login`, `login-${width}-${colorScheme}`, problems);
+        for (const [name, path] of Object.entries(OUTSIDE)) await inspect(page, service.url + path, `${name}-${width}-${colorScheme}`, problems);
         await signIn(page, service.url);
         for (const [name, path] of Object.entries(PAGES)) {
-          await inspect(page, service.url + path.replace(':id', ids.device).replace(':user', ids.user), `${name}-${width}-${colorScheme}`, problems);
+          await inspect(page, service.url + at(path, ids), `${name}-${width}-${colorScheme}`, problems);
         }
         await page.goto(`${service.url}/admin/devices`);
         await page.locator('[data-select]').first().check();

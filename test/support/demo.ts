@@ -1,0 +1,188 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { DATABASE_FILE } from '../../core/db/open.ts';
+import { publicKeyOf } from '../../core/devices/keys.ts';
+import type { PrivateKey } from '../../core/net/inputs.ts';
+import type { Run } from '../../core/system/run.ts';
+import { RANGES, startsIn } from '../../plugins/traffic/buckets.ts';
+import { apiOf, type TestApi } from './api.ts';
+import { ADMIN, createTestApp, type TestApp } from './app.ts';
+import { createNetwork, type Network } from './network.ts';
+
+const MINUTE_MS = 60_000;
+const MORNING = new Date('2026-06-01T08:00:00Z');
+const INTERFACE = 'wg-demo';
+
+const PEOPLE = [
+  ['anna.berg', 'admin'],
+  ['david.okafor', 'unprivileged'],
+  ['elena.petrova', 'unprivileged'],
+  ['jonas.lindqvist', 'unprivileged'],
+  ['maria.santos', 'unprivileged'],
+  ['priya.raman', 'unprivileged'],
+  ['tom.whitfield', 'unprivileged'],
+] as const;
+
+/** Whose device, its name, how many minutes ago it was last heard of (null: never), and how busy it is. */
+const DEVICES = [
+  ['admin', 'Work laptop', 0, 9],
+  ['admin', 'Phone', 1, 2],
+  ['admin', 'Tablet', 2_900, 1],
+  ['anna.berg', 'ThinkPad', 0, 7],
+  ['anna.berg', 'Phone', 1, 1],
+  ['david.okafor', 'MacBook', 0, 12],
+  ['elena.petrova', 'Studio PC', 1, 5],
+  ['elena.petrova', 'Phone', 95, 1],
+  ['jonas.lindqvist', 'Branch office router', 0, 16],
+  ['maria.santos', 'Laptop', 240, 3],
+  ['priya.raman', 'Laptop', 1, 4],
+  ['priya.raman', 'Home server', null, 0],
+  ['tom.whitfield', 'Old phone', 40_000, 0],
+] as const;
+
+type Given = Readonly<Record<string, string>>;
+
+const PROVIDER = {
+  id: 'company',
+  label: 'Example account',
+  discovery_document_uri: 'https://id.example.com/.well-known/openid-configuration',
+  client_id: 'wiregui',
+  client_secret: 'not a real secret',
+  auto_create_users: true,
+  allowed_domains: ['example.com'],
+};
+const RULES: readonly Given[] = [
+  { action: 'accept', destination: '10.20.0.0/16', protocol: 'tcp', port_range: '443', comment: 'Intranet for everybody' },
+  { action: 'accept', destination: '10.20.0.53', protocol: 'udp', port_range: '53', comment: 'Name server' },
+  { action: 'accept', who: 'david.okafor', destination: '10.20.8.0/24', protocol: 'tcp', port_range: '22', comment: 'Build machines' },
+  { action: 'accept', who: 'jonas.lindqvist', destination: '10.30.0.0/16', comment: 'Branch office' },
+  { action: 'drop', destination: '10.0.0.0/8', comment: 'Everything else inside' },
+];
+const ASSERTIONS: readonly Given[] = [
+  { expectation: 'reach', who: 'david.okafor', destination: '10.20.8.4', protocol: 'tcp', port_range: '22', comment: 'Deployments' },
+  { expectation: 'not-reach', destination: '10.20.9.0/24', comment: 'The cameras' },
+];
+
+/** A box that has been in use for a while, at a moment that stands still: pictures of two of them differ in keys alone. */
+export interface Demo extends AsyncDisposable {
+  readonly box: TestApp;
+  readonly ids: { readonly device: string; readonly user: string };
+}
+
+interface DemoDevice {
+  readonly id: string;
+  readonly publicKey: string;
+  readonly minutesAgo: number | null;
+  readonly busy: number;
+}
+
+export async function createDemo(): Promise<Demo> {
+  await using cleanUp = new AsyncDisposableStack();
+  const network = cleanUp.use(await createNetwork());
+  const peers: DemoDevice[] = [];
+  const settings = { WG_WG_ENDPOINT_HOST: 'vpn.example.com', WG_WG_INTERFACE: INTERFACE };
+  const box = cleanUp.use(await createTestApp({ network: asIfUsed(network, peers), start: MORNING, env: settings }));
+  const api = await apiOf(box, ADMIN);
+  const users = await addPeople(api);
+  peers.push(...(await addDevices(api, users)));
+  for (const { who, ...rule } of RULES) {
+    box.clock.advance(MINUTE_MS);
+    await ask(api, '/rules', { ...rule, ...(who ? { user_id: users.get(who) } : {}) });
+  }
+  for (const { who, ...assertion } of ASSERTIONS) await ask(api, '/assertions', { ...assertion, ...(who ? { user_id: users.get(who) } : {}) });
+  await ask(api, '/oidc-providers', PROVIDER);
+  await ask(api, `/users/${users.get('tom.whitfield')}/disable`);
+  writeHistory(box, peers);
+  for (let minute = 0; minute < 3; minute += 1) await poll(box);
+  const owned = cleanUp.move();
+  return { box, ids: { device: peers[0]?.id ?? '', user: users.get('elena.petrova') ?? '' }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function ask(api: TestApi, path: string, body: unknown = {}): Promise<{ readonly id: string }> {
+  const answer = await api.call('POST', path, body);
+  if (answer.status >= 300) throw new Error(`${path}: ${JSON.stringify(answer.body)}`);
+  return answer.body.data ?? answer.body;
+}
+
+async function addPeople(api: TestApi): Promise<ReadonlyMap<string, string>> {
+  const ids = new Map<string, string>();
+  for (const [name, role] of PEOPLE) ids.set(name, (await ask(api, '/users', { email: `${name}@example.com`, role })).id);
+  return ids;
+}
+
+async function addDevices(api: TestApi, users: ReadonlyMap<string, string>): Promise<readonly DemoDevice[]> {
+  const devices: DemoDevice[] = [];
+  for (const [who, name, minutesAgo, busy] of DEVICES) {
+    const seed = createHash('sha256').update(`${who}/${name}`).digest('base64') as PrivateKey;
+    const publicKey = publicKeyOf(seed);
+    const owner = users.get(who);
+    const { id } = await ask(api, '/devices', { name, public_key: publicKey, ...(owner ? { user_id: owner } : {}) });
+    devices.push({ id, publicKey, minutesAgo, busy });
+  }
+  return devices;
+}
+
+/** The real interface, but what `wg` says of its peers is as if they had been used. */
+function asIfUsed(network: Network, peers: readonly DemoDevice[]): Network {
+  const begun = MORNING.getTime();
+  const run: Run = async (argv, options) => {
+    const answer = await network.server.run(argv, options);
+    if (argv.at(-1) !== 'dump') return answer;
+    polls += 1;
+    return { ...answer, stdout: answer.stdout.split('\n').map(used).join('\n') };
+  };
+  let polls = 0;
+  function used(line: string): string {
+    const fields = line.split('\t');
+    const index = peers.findIndex(({ publicKey }) => publicKey === fields[0]);
+    const { minutesAgo, busy } = peers[index] ?? { minutesAgo: null, busy: 0 };
+    if (minutesAgo === null) return line;
+    const moved = minutesAgo > 1 ? 0 : polls * busy;
+    fields.splice(2, 1, `203.0.113.${20 + index}:${51_000 + index * 7}`);
+    fields.splice(
+      4,
+      3,
+      String(Math.floor((begun + 10 * MINUTE_MS) / 1_000) - minutesAgo * 60),
+      String(busy * 4e7 + moved * 8e5),
+      String(busy * 3e8 + moved * 6e6),
+    );
+    return fields.join('\t');
+  }
+  return { ...network, server: { ...network.server, run } };
+}
+
+/** What was moved before: less at night and at weekends, straight into the tables of traffic. */
+function writeHistory({ dataDirectory, clock }: TestApp, devices: readonly DemoDevice[]): void {
+  const db = new Database(join(dataDirectory, DATABASE_FILE));
+  const ofDevice = db.prepare('insert or replace into traffic_devices (span, starts_at, rx_bytes, tx_bytes, device_id) values (?, ?, ?, ?, ?)');
+  const ofBox = db.prepare('insert or replace into traffic_box (span, starts_at, rx_bytes, tx_bytes) values (?, ?, ?, ?)');
+  const all = db.transaction(() => {
+    for (const range of ['day', 'month', 'year'] as const) {
+      for (const start of startsIn(range, clock.now())) {
+        const { span } = RANGES[range];
+        const moved = devices.map(({ busy }, index) => Math.round(busy * activity(start, span, index) * span * 9_000));
+        for (const [index, { id }] of devices.entries())
+          if (moved[index]) ofDevice.run(span, start.getTime(), Math.round((moved[index] ?? 0) / 7), moved[index], id);
+        const sum = moved.reduce((total, bytes) => total + bytes, 0);
+        ofBox.run(span, start.getTime(), Math.round(sum / 7), sum);
+      }
+    }
+  });
+  all();
+  db.close();
+}
+
+/** 0 to about 1: by the hour and the weekday, with a wobble that is the same each time. */
+function activity(start: Date, span: number, index: number): number {
+  const isWorkday = start.getUTCDay() % 6 !== 0;
+  const hour = start.getUTCHours() + start.getUTCMinutes() / 60;
+  const byHour = span >= 86_400 ? 0.5 : Math.exp(-(((hour - 13) / 4.5) ** 2));
+  const wobble = 0.65 + 0.35 * Math.sin(start.getTime() / (span * 2_700) + index * 1.7);
+  return (isWorkday ? 1 : 0.25) * (0.08 + byHour) * wobble;
+}
+
+async function poll({ clock }: TestApp): Promise<void> {
+  clock.advance(MINUTE_MS);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+}
