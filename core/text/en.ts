@@ -430,6 +430,7 @@ export const en = {
   },
   settings: {
     title: 'Settings',
+    choose: 'Other settings, now: ',
     saved: 'The settings are saved.',
     secretKept: 'One is set. Leave it empty to keep it.',
     secretRemove: (label: string) => `Remove the ${label.toLowerCase()}`,

@@ -30,8 +30,9 @@ async function photograph(
   suffix: string,
   isWanted: (name: string) => boolean,
 ): Promise<void> {
-  const context = await newContext.call(browser, { viewport, colorScheme });
+  const context = await newContext.call(browser, { viewport, colorScheme, timezoneId: 'UTC', locale: 'en-GB' });
   const page = await context.newPage();
+  await page.clock.setFixedTime(box.clock.now());
   const take = async (pages: Readonly<Record<string, string>>) => {
     for (const [name, path] of Object.entries(pages).filter(([name]) => isWanted(name))) {
       await page.goto(box.url + at(path, ids));

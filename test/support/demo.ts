@@ -41,6 +41,12 @@ const DEVICES = [
   ['tom.whitfield', 'Old phone', 40_000, 0],
 ] as const;
 
+const NOTICES = [
+  ['warning', 'The certificate of this box ends in 14 days.'],
+  ['error', 'The mail server mail.example.com did not answer.'],
+  ['info', 'The address to check answers again.'],
+] as const;
+
 type Given = Readonly<Record<string, string>>;
 
 const PROVIDER = {
@@ -77,15 +83,21 @@ interface DemoDevice {
   readonly busy: number;
 }
 
+/** What `wg` is made to say. */
+interface Heard {
+  peers: readonly DemoDevice[];
+  minutes: number;
+}
+
 export async function createDemo(): Promise<Demo> {
   await using cleanUp = new AsyncDisposableStack();
   const network = cleanUp.use(await createNetwork());
-  const peers: DemoDevice[] = [];
+  const heard: Heard = { peers: [], minutes: 0 };
   const settings = { WG_WG_ENDPOINT_HOST: 'vpn.example.com', WG_WG_INTERFACE: INTERFACE };
-  const box = cleanUp.use(await createTestApp({ network: asIfUsed(network, peers), start: MORNING, env: settings }));
+  const box = cleanUp.use(await createTestApp({ network: asIfUsed(network, heard), start: MORNING, env: settings }));
   const api = await apiOf(box, ADMIN);
   const users = await addPeople(api);
-  peers.push(...(await addDevices(api, users)));
+  heard.peers = await addDevices(api, users);
   for (const { who, ...rule } of RULES) {
     box.clock.advance(MINUTE_MS);
     await ask(api, '/rules', { ...rule, ...(who ? { user_id: users.get(who) } : {}) });
@@ -93,16 +105,17 @@ export async function createDemo(): Promise<Demo> {
   for (const { who, ...assertion } of ASSERTIONS) await ask(api, '/assertions', { ...assertion, ...(who ? { user_id: users.get(who) } : {}) });
   await ask(api, '/oidc-providers', PROVIDER);
   await ask(api, `/users/${users.get('tom.whitfield')}/disable`);
-  writeHistory(box, peers);
-  for (let minute = 0; minute < 3; minute += 1) await poll(box);
+  await ask(api, '/configuration/mail', { host: 'mail.example.com', from_address: 'vpn@example.com' }, 'PATCH');
+  writeHistory(box, heard.peers);
+  for (let minute = 0; minute < 3; minute += 1) await poll(box, heard);
   const owned = cleanUp.move();
-  return { box, ids: { device: peers[0]?.id ?? '', user: users.get('elena.petrova') ?? '' }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { box, ids: { device: heard.peers[0]?.id ?? '', user: users.get('elena.petrova') ?? '' }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-async function ask(api: TestApi, path: string, body: unknown = {}): Promise<{ readonly id: string }> {
-  const answer = await api.call('POST', path, body);
+async function ask(api: TestApi, path: string, body: unknown = {}, method = 'POST'): Promise<{ readonly id: string }> {
+  const answer = await api.call(method, path, body);
   if (answer.status >= 300) throw new Error(`${path}: ${JSON.stringify(answer.body)}`);
-  return answer.body.data ?? answer.body;
+  return answer.body?.data ?? answer.body;
 }
 
 async function addPeople(api: TestApi): Promise<ReadonlyMap<string, string>> {
@@ -124,29 +137,21 @@ async function addDevices(api: TestApi, users: ReadonlyMap<string, string>): Pro
 }
 
 /** The real interface, but what `wg` says of its peers is as if they had been used. */
-function asIfUsed(network: Network, peers: readonly DemoDevice[]): Network {
+function asIfUsed(network: Network, heard: Heard): Network {
   const begun = MORNING.getTime();
   const run: Run = async (argv, options) => {
     const answer = await network.server.run(argv, options);
     if (argv.at(-1) !== 'dump') return answer;
-    polls += 1;
     return { ...answer, stdout: answer.stdout.split('\n').map(used).join('\n') };
   };
-  let polls = 0;
   function used(line: string): string {
     const fields = line.split('\t');
-    const index = peers.findIndex(({ publicKey }) => publicKey === fields[0]);
-    const { minutesAgo, busy } = peers[index] ?? { minutesAgo: null, busy: 0 };
+    const index = heard.peers.findIndex(({ publicKey }) => publicKey === fields[0]);
+    const { minutesAgo, busy } = heard.peers[index] ?? { minutesAgo: null, busy: 0 };
     if (minutesAgo === null) return line;
-    const moved = minutesAgo > 1 ? 0 : polls * busy;
+    const moved = minutesAgo > 1 ? 0 : heard.minutes * 60 * busy;
     fields.splice(2, 1, `203.0.113.${20 + index}:${51_000 + index * 7}`);
-    fields.splice(
-      4,
-      3,
-      String(Math.floor((begun + 10 * MINUTE_MS) / 1_000) - minutesAgo * 60),
-      String(busy * 4e7 + moved * 8e5),
-      String(busy * 3e8 + moved * 6e6),
-    );
+    fields.splice(4, 3, String(Math.floor((begun + 10 * MINUTE_MS) / 1_000) - minutesAgo * 60), String(moved * 2_500), String(moved * 18_000));
     return fields.join('\t');
   }
   return { ...network, server: { ...network.server, run } };
@@ -157,7 +162,14 @@ function writeHistory({ dataDirectory, clock }: TestApp, devices: readonly DemoD
   const db = new Database(join(dataDirectory, DATABASE_FILE));
   const ofDevice = db.prepare('insert or replace into traffic_devices (span, starts_at, rx_bytes, tx_bytes, device_id) values (?, ?, ?, ?, ?)');
   const ofBox = db.prepare('insert or replace into traffic_box (span, starts_at, rx_bytes, tx_bytes) values (?, ?, ?, ?)');
+  const total = db.prepare('update devices set rx_bytes = ?, tx_bytes = ? where id = ?');
+  const notice = db.prepare('insert into notifications (id, created_at, updated_at, severity, message, about, read_at) values (?, ?, ?, ?, ?, ?, ?)');
   const all = db.transaction(() => {
+    for (const { id, busy } of devices) total.run(busy * 3e8, busy * 21e8, id);
+    for (const [index, [severity, message]] of NOTICES.entries()) {
+      const at = clock.now().getTime() - (index * 7 + 1) * 3_600_000;
+      notice.run(`00000000-0000-4000-8000-00000000000${index}`, at, at, severity, message, `demo:${index}`, index < 2 ? null : at);
+    }
     for (const range of ['day', 'month', 'year'] as const) {
       for (const start of startsIn(range, clock.now())) {
         const { span } = RANGES[range];
@@ -182,7 +194,8 @@ function activity(start: Date, span: number, index: number): number {
   return (isWorkday ? 1 : 0.25) * (0.08 + byHour) * wobble;
 }
 
-async function poll({ clock }: TestApp): Promise<void> {
+async function poll({ clock }: TestApp, heard: Heard): Promise<void> {
+  heard.minutes += 1;
   clock.advance(MINUTE_MS);
   await new Promise((resolve) => setTimeout(resolve, 300));
 }
