@@ -25,15 +25,12 @@ export const appliance: Plugin = {
     const logs = createLogs(host.clock.now, find);
     const network = createNetwork(host, find);
     const nameAndTime = createNameAndTime(host, find);
+    const system = systemPages(find, power);
+    // Elsewhere one page says that this is no appliance, and the API has nothing of it.
+    if (!find()) return { pages: () => system.filter(({ path }) => path === nav.path) };
     return {
-      pages: () => [
-        ...systemPages(find, power),
-        ...updatePages(find, updates),
-        ...nameAndTimePages(find, nameAndTime),
-        ...networkPages(network),
-        ...logPages(logs),
-      ],
-      nav: find() ? [nav] : [],
+      pages: () => [...system, ...updatePages(find, updates), ...nameAndTimePages(find, nameAndTime), ...networkPages(network), ...logPages(logs)],
+      nav: [nav],
       api: [
         ...systemOperations(find, power),
         ...updateOperations(updates),
