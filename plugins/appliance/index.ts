@@ -21,13 +21,13 @@ export const appliance: Plugin = {
   setup(host: Host) {
     const find = () => host.all(boxSlot)[0];
     const power = createPower(host, find);
+    const system = systemPages(find, power);
+    // Elsewhere one page says that this is no appliance, and the API has nothing of it.
+    if (!find()) return { pages: () => system.filter(({ path }) => path === nav.path) };
     const updates = createUpdates(host, find);
     const logs = createLogs(host.clock.now, find);
     const network = createNetwork(host, find);
     const nameAndTime = createNameAndTime(host, find);
-    const system = systemPages(find, power);
-    // Elsewhere one page says that this is no appliance, and the API has nothing of it.
-    if (!find()) return { pages: () => system.filter(({ path }) => path === nav.path) };
     return {
       pages: () => [...system, ...updatePages(find, updates), ...nameAndTimePages(find, nameAndTime), ...networkPages(network), ...logPages(logs)],
       nav: [nav],
