@@ -36,6 +36,18 @@ describe('a box whose data partition is damaged', () => {
     return createHash('sha256').update(content).digest('hex');
   };
 
+  it('mends it from what is left, when the first block is gone', async () => {
+    // Grown to the disk it has copies of that block.
+    machine.switchOn();
+    await machine.waitFor(/Set-up: {5}give the code/, BOOT_MS, 0);
+    await machine.cutPower();
+    overwrite(1_024, randomBytes(1_024));
+    machine.switchOn();
+    await machine.waitFor(/the data file system is damaged; mending it/, BOOT_MS, 0);
+    await machine.waitFor(/Set-up: {5}give the code/, BOOT_MS, 0);
+    expect(machine.output()).not.toContain('RESCUE');
+  });
+
   it('starts in rescue mode when nothing is left, and leaves it alone', async () => {
     overwrite(0, randomBytes(56 * MB));
     const before = digest(0, 56 * MB);
