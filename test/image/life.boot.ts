@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VERSION } from '../../core/version.ts';
+import { until } from '../support/wait.ts';
 import { cli, fallsBack, reboot, setUp, setupCode, signIn, update } from './box.ts';
 import { BUILD, buildBundles, buildImage, IMAGE, NEXT } from './build.ts';
 import { type Machine, startMachine } from './machine.ts';
@@ -74,10 +75,11 @@ describe('a box', () => {
       (await through.run(['curl', '-s', '-m', '10', 'http://10.3.2.1/api/health'], { acceptedExitCodes: [0, 28], deadlineMs: 20_000 })).stdout;
     expect(await asks()).toContain('"status":"ok"');
     const rule = await cli<{ id: string }>(machine, 'rule create action=drop destination=10.3.2.1 protocol=tcp portRange=80');
-    expect(await asks()).toBe('');
+    // The service follows the command line; here that takes a while.
+    await until('the rule bites', async () => (await asks()) === '', 60_000);
     expect(await passes(through)).toBe(true);
     await machine.shell(`wiregui rule delete ${rule.id}`, 120_000);
-    expect(await asks()).toContain('"status":"ok"');
+    await until('the rule is gone', async () => (await asks()).includes('"status":"ok"'), 60_000);
   });
 
   it('has its tunnels back before the service, after the power went', async () => {
