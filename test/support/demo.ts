@@ -42,9 +42,9 @@ const DEVICES = [
 ] as const;
 
 const NOTICES = [
-  ['warning', 'The certificate of this box ends in 14 days.'],
-  ['error', 'The mail server mail.example.com did not answer.'],
-  ['info', 'The address to check answers again.'],
+  ['warning', 'certificate', 'The certificate of this box ends in 14 days.'],
+  ['error', 'mail', 'The mail server mail.example.com did not answer.'],
+  ['info', 'connectivity', 'The address to check answers again.'],
 ] as const;
 
 type Given = Readonly<Record<string, string>>;
@@ -106,6 +106,8 @@ export async function createDemo(): Promise<Demo> {
   await ask(api, '/oidc-providers', PROVIDER);
   await ask(api, `/users/${users.get('tom.whitfield')}/disable`);
   await ask(api, '/configuration/mail', { host: 'mail.example.com', from_address: 'vpn@example.com' }, 'PATCH');
+  // What the peers had moved before is no traffic of today.
+  await poll(box, heard);
   writeHistory(box, heard.peers);
   for (let minute = 0; minute < 3; minute += 1) await poll(box, heard);
   const owned = cleanUp.move();
@@ -151,7 +153,13 @@ function asIfUsed(network: Network, heard: Heard): Network {
     if (minutesAgo === null) return line;
     const moved = minutesAgo > 1 ? 0 : heard.minutes * 60 * busy;
     fields.splice(2, 1, `203.0.113.${20 + index}:${51_000 + index * 7}`);
-    fields.splice(4, 3, String(Math.floor((begun + 10 * MINUTE_MS) / 1_000) - minutesAgo * 60), String(moved * 2_500), String(moved * 18_000));
+    fields.splice(
+      4,
+      3,
+      String(Math.floor((begun + 10 * MINUTE_MS) / 1_000) - minutesAgo * 60),
+      String(busy * 3e8 + moved * 6_500),
+      String(busy * 21e8 + moved * 45_000),
+    );
     return fields.join('\t');
   }
   return { ...network, server: { ...network.server, run } };
@@ -166,14 +174,16 @@ function writeHistory({ dataDirectory, clock }: TestApp, devices: readonly DemoD
   const notice = db.prepare('insert into notifications (id, created_at, updated_at, severity, message, about, read_at) values (?, ?, ?, ?, ?, ?, ?)');
   const all = db.transaction(() => {
     for (const { id, busy } of devices) total.run(busy * 3e8, busy * 21e8, id);
-    for (const [index, [severity, message]] of NOTICES.entries()) {
+    for (const [index, [severity, about, message]] of NOTICES.entries()) {
       const at = clock.now().getTime() - (index * 7 + 1) * 3_600_000;
-      notice.run(`00000000-0000-4000-8000-00000000000${index}`, at, at, severity, message, `demo:${index}`, index < 2 ? null : at);
+      notice.run(`00000000-0000-4000-8000-00000000000${index}`, at, at, severity, message, about, index < 2 ? null : at);
     }
     for (const range of ['day', 'month', 'year'] as const) {
       for (const start of startsIn(range, clock.now())) {
         const { span } = RANGES[range];
-        const moved = devices.map(({ busy }, index) => Math.round(busy * activity(start, span, index) * span * 9_000));
+        const moved = devices.map(({ busy }, index) =>
+          Math.round(busy * activity(start, span, index) * Math.min(span, (clock.now().getTime() - start.getTime()) / 1_000) * 90_000),
+        );
         for (const [index, { id }] of devices.entries())
           if (moved[index]) ofDevice.run(span, start.getTime(), Math.round((moved[index] ?? 0) / 7), moved[index], id);
         const sum = moved.reduce((total, bytes) => total + bytes, 0);
