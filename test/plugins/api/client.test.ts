@@ -1,3 +1,7 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { OpenAPIClientAxios } from 'openapi-client-axios';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -227,6 +231,18 @@ describe('a client generated from the OpenAPI document drives', () => {
     expect((await asAdmin('list-changes')).data).toEqual([]);
     expect((await asAdmin('get-network-settings')).data.listen_port).toBe(51_999);
   }
+
+  it('backups to a folder, and what was brought to be restored', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'wiregui-backups-'));
+    await asAdmin('update-backup-settings', null, { place: 'folder', folder });
+    expect((await asAdmin('test-backup-place')).status).toBe(204);
+    const { data: run } = await asAdmin('run-backup');
+    expect((await asAdmin('list-backups')).data.map(({ id }: { id: string }) => id)).toContain(run.id);
+    const archive = await asAdmin('make-backup', null, { passphrase: 'long enough for this' }, { responseType: 'arraybuffer' });
+    expect(Buffer.from(archive.data).toString('latin1', 0, 21)).toBe('age-encryption.org/v1');
+    for (const verb of ['get', 'restore', 'discard']) expect(await statusOf(asAdmin(`${verb}-staged-backup`, { id: randomUUID() })), verb).toBeLessThan(500);
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   it('connectivity checks and the token for metrics', async () => {
     await asAdmin('update-connectivity-settings', null, { url: `${box.url}/api/health`, may_reach_this_box: true });

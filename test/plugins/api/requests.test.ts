@@ -31,8 +31,8 @@ const DANGEROUS = [
   // Mail servers that were made up are not asked.
   'send-test-mail',
 ];
-/** What these do reaches other machines, or needs https of the box's own. */
-const OUTSIDE = /^\/(oidc|saml|certificate|mail|connectivity|backup\/test)\b/;
+/** What these do reaches other machines, or needs https of the box's own or an archive that was brought before. */
+const OUTSIDE = /^\/(oidc|saml|certificate|mail|connectivity|backup\/(test|runs|restores))\b/;
 const DANGEROUS_REQUESTS = 300;
 
 interface Schema {
