@@ -9,6 +9,7 @@ import { identities } from '../../../core/accounts/tables.ts';
 import { plugins } from '../../../plugins/index.ts';
 import { apiOf } from '../../support/api.ts';
 import { createTestApp, type TestApp } from '../../support/app.ts';
+import { createIdp } from '../../support/saml-idp.ts';
 import { fakeSecondFactor } from '../../support/second-factor.ts';
 
 const KEY = 'hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=';
@@ -242,6 +243,31 @@ describe('a client generated from the OpenAPI document drives', () => {
     expect(Buffer.from(archive.data).toString('latin1', 0, 21)).toBe('age-encryption.org/v1');
     for (const verb of ['get', 'restore', 'discard']) expect(await statusOf(asAdmin(`${verb}-staged-backup`, { id: randomUUID() })), verb).toBeLessThan(500);
     rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('identity providers of both kinds', async () => {
+    const given = { label: 'Example', auto_create_users: true };
+    const oidc = { ...given, id: 'company', discovery_document_uri: 'https://id.example.com', client_id: 'wiregui', client_secret: 'of theirs' };
+    const saml = { ...given, id: 'company', metadata: (await createIdp('https://idp.example')).metadata() };
+    for (const [kind, body] of [['oidc', oidc] as const, ['saml', saml] as const]) {
+      expect((await asAdmin(`create-${kind}-provider`, null, body)).status, kind).toBe(201);
+      expect(
+        (await asAdmin(`list-${kind}-providers`)).data.map(({ id }: { id: string }) => id),
+        kind,
+      ).toEqual(['company']);
+      expect((await asAdmin(`update-${kind}-provider`, { id: 'company' }, { label: 'Changed' })).data.label, kind).toBe('Changed');
+      const { data } = await asAdmin(`get-${kind}-provider`, { id: 'company' });
+      expect(JSON.stringify(data), kind).not.toContain('of theirs');
+      // The metadata was pasted: there is no address to fetch it from.
+      if (kind === 'saml') expect(await statusOf(asAdmin('fetch-saml-metadata', { id: 'company' }))).toBeLessThan(500);
+      expect((await asAdmin(`delete-${kind}-provider`, { id: 'company' })).status, kind).toBe(204);
+    }
+    // An address of the box itself, which is not asked.
+    expect(await statusOf(asAdmin('test-oidc-provider', null, { ...oidc, discovery_document_uri: 'https://localhost:9' }))).toBeLessThan(504);
+    for (const id of ['renew-saml-key', 'finish-saml-key-renewal']) expect((await asAdmin(id)).status, id).toBeLessThan(300);
+    const { data: key } = await asAdmin('get-saml-key');
+    expect(key).toMatchObject({ certificates: [expect.anything()], is_renewing: false });
+    expect(JSON.stringify(key)).not.toContain('PRIVATE');
   });
 
   it('connectivity checks and the token for metrics', async () => {
