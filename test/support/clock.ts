@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/system/clock.ts';
 
-/** A clock that stands still until it is moved; what becomes due on the way happens in order. */
+/** A clock that stands still until it is moved; what becomes due on the way happens in order, what is due already happens soon. */
 export interface TestClock extends Clock {
   advance(ms: number): void;
 }
@@ -11,7 +11,11 @@ export function createTestClock(start = new Date('2026-06-01T12:00:00Z')): TestC
   return {
     now: () => new Date(nowMs),
     after(delayMs, callback) {
-      const entry = { dueMs: nowMs + Math.max(0, delayMs), callback };
+      if (delayMs <= 0) {
+        const soon = setImmediate(callback);
+        return () => clearImmediate(soon);
+      }
+      const entry = { dueMs: nowMs + delayMs, callback };
       waiting.push(entry);
       return () => {
         waiting = waiting.filter((other) => other !== entry);
