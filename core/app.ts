@@ -22,10 +22,11 @@ import { createForeignActs } from './audit/foreign.ts';
 import type { Config } from './config.ts';
 import { migrate } from './db/migrate.ts';
 import { openDb } from './db/open.ts';
+import { steady } from './db/steady.ts';
 import { createDevices, refuseStrandedAddresses } from './devices/devices.ts';
 import { createStats } from './devices/stats.ts';
 import { countDevices } from './devices/store.ts';
-import { createEventBus, type EventName } from './events/bus.ts';
+import { createEventBus } from './events/bus.ts';
 import { openCertificates } from './http/certificates.ts';
 import { createLive } from './http/live.ts';
 import { type Route, raw } from './http/route.ts';
@@ -33,6 +34,7 @@ import { createWeb } from './http/web.ts';
 import { createJobs, type Job } from './jobs/jobs.ts';
 import { whyNoDataPlane } from './net/capability.ts';
 import { confirmNetwork, takeBackNetwork } from './net/confirm-network.ts';
+import type { FragmentKey } from './net/inputs.ts';
 import { createKeep } from './net/keep.ts';
 import { createKernel } from './net/kernel.ts';
 import { createProvisional } from './net/provisional.ts';
@@ -118,16 +120,8 @@ const HOUSEKEEPING_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const HEALTHY_AFTER_MS = 10_000;
 
-/** What changes the desired state of the network. */
-const NETWORK_EVENTS: readonly EventName[] = [
-  'user.changed',
-  'user.deleted',
-  'user.signed-in',
-  'device.changed',
-  'device.deleted',
-  'settings.changed',
-  'plugins.changed',
-];
+/** What changes one user's part of the network. */
+const USER_EVENTS = ['user.changed', 'user.deleted', 'user.signed-in', 'device.changed', 'device.deleted'] as const;
 
 /** Puts everything together; nothing runs until `start`. The only place that knows all parts. */
 export async function createApp({ config, paths, plugins, clock, log, run, watch, restart = () => {} }: AppParts) {
@@ -215,16 +209,18 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
 
   const live = createLive(events, clock);
   const whyOff = await whyNoDataPlane(config.dataPlane, run);
-  const load = async () => networkStore.load(await host.fragments());
+  const load = () => steady(db, async (turn) => networkStore.load(await host.fragments(), turn));
+  const loadPart = (keys: readonly FragmentKey[]) => steady(db, async () => networkStore.loadPart(keys, await host.fragments(keys)));
   const onChange = () => events.emit('network.changed', {});
   const onPass = (durationMs: number, isOk: boolean) => events.emit('network.reconciled', { durationMs, isOk });
   const keep = config.networkStateDirectory === undefined ? undefined : createKeep(config.networkStateDirectory, clock, log);
   const reconciler =
     whyOff === null
-      ? createReconciler({ load, loadFragments: host.fragments, kernel: createKernel(run, log), watch, clock, log, onChange, onPass, keep })
+      ? createReconciler({ load, loadPart, kernel: createKernel(run, log), watch, clock, log, onChange, onPass, keep })
       : createIdleReconciler(whyOff);
   events.on('attention.needed', ({ severity, about, message }) => notifications.raise(severity, about, message));
-  for (const name of NETWORK_EVENTS) events.on(name, () => void reconciler.request());
+  for (const name of ['settings.changed', 'plugins.changed'] as const) events.on(name, () => void reconciler.request());
+  for (const name of USER_EVENTS) events.on(name, ({ userId }) => void reconciler.request([`user:${userId}`]));
   events.on('network.changed', async () => {
     const status = reconciler.status();
     if (status.kind === 'failed') await notifications.raise('error', 'network', status.why);
@@ -245,7 +241,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     events,
     clock,
     log,
-    peers: async () => (reconciler.status().kind === 'off' ? [] : [...(await reconciler.peers()).values()]),
+    traffic: reconciler.traffic,
     isWatched: live.isWatched,
     recorders: () => host.all(movementSlot),
   });

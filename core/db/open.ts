@@ -26,6 +26,8 @@ export interface Db extends ReadQueries {
   onlyIf<T>(check: () => Promise<void>, work: () => Promise<T>): Promise<T>;
   /** What `load` answered under this key, until anybody commits anything. The answer is shared: nobody may change it. */
   remembered<T>(key: string, load: () => Promise<T>): Promise<T>;
+  /** Changes whenever anybody has committed. */
+  revision(): number;
   /** Changes whenever another process has committed (sqlite.org/pragma.html#pragma_data_version). */
   foreignVersion(): number;
   /** The file behind it, for migrations and backups. */
@@ -87,6 +89,9 @@ function createDb(writer: Database.Database, reader: Database.Database): Db {
   const writing = drizzle(writer, { casing: 'snake_case' });
   const reading = drizzle(reader, { casing: 'snake_case' });
   const checks = new AsyncLocalStorage<Check>();
+  // The reader's data_version changes with every commit of the writer or of another process, and costs two microseconds.
+  const version = reader.prepare('PRAGMA data_version').pluck();
+  const revision = () => Number(version.get());
   let last: Promise<unknown> = Promise.resolve();
 
   async function carryOut(check: Check | undefined): Promise<void> {
@@ -127,7 +132,8 @@ function createDb(writer: Database.Database, reader: Database.Database): Db {
       if (check.state === 'waiting') await run();
       return result;
     },
-    remembered: createMemory(reader),
+    remembered: createMemory(revision),
+    revision,
     foreignVersion: () => Number(writer.pragma('data_version', { simple: true })),
     writer,
     close() {
@@ -144,20 +150,18 @@ interface Check {
 
 const MOST_REMEMBERED = 100;
 
-/** The reader's data_version changes with every commit of the writer or of another process, and costs two microseconds. */
-function createMemory(reader: Database.Database): Db['remembered'] {
+function createMemory(revision: () => number): Db['remembered'] {
   const answers = new Map<string, unknown>();
-  const version = reader.prepare('PRAGMA data_version').pluck();
   let rememberedAt: unknown;
 
   return async <T>(key: string, load: () => Promise<T>): Promise<T> => {
-    const now = version.get();
+    const now = revision();
     if (now !== rememberedAt) answers.clear();
     rememberedAt = now;
     if (answers.has(key)) return answers.get(key) as T;
     const answer = await load();
     // Something may have been committed meanwhile.
-    if (now !== rememberedAt || now !== version.get()) return answer;
+    if (now !== rememberedAt || now !== revision()) return answer;
     const [oldest] = answers.keys();
     if (answers.size >= MOST_REMEMBERED && oldest !== undefined) answers.delete(oldest);
     answers.set(key, answer);

@@ -1,4 +1,5 @@
 import { eq } from 'drizzle-orm';
+import { among } from '../db/among.ts';
 import type { Db, Queries } from '../db/open.ts';
 import { messageOf } from '../errors.ts';
 import type { EventBus, Moved, Poll } from '../events/bus.ts';
@@ -6,6 +7,7 @@ import type { Job } from '../jobs/jobs.ts';
 import type { DeviceId, PublicKey, UserId } from '../net/inputs.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
+import { nextTurn } from '../system/turn.ts';
 import { ONLINE_WITHIN_MS } from './describe.ts';
 import { devices } from './tables.ts';
 
@@ -36,7 +38,7 @@ interface StatsParts {
   readonly clock: Clock;
   readonly log: Log;
   /** Throws when the interface cannot be read: that is not the same as no peers. */
-  readonly peers: () => Promise<readonly PeerStats[]>;
+  readonly traffic: () => Promise<{ readonly peerCount: number; readonly met: readonly PeerStats[] }>;
   /** Whether somebody looks at rates now. */
   readonly isWatched: () => boolean;
   readonly recorders: () => readonly MovementRecorder[];
@@ -48,9 +50,11 @@ const WATCHED_MS = 2_000;
 const WRITE_MS = 60_000;
 /** In one transaction; other work has its turn after it. */
 const WRITTEN_AT_ONCE = 50;
+const FOUND_AT_ONCE = 500;
+const IDENTITY = { publicKey: devices.publicKey, id: devices.id, userId: devices.userId };
 
 /** Reads the interface's peers with one `wg show … dump` a poll: rates for those who look, and once a minute a write of what changed. */
-export function createStats({ db, events, clock, log, peers, isWatched, recorders }: StatsParts): Stats {
+export function createStats({ db, events, clock, log, traffic, isWatched, recorders }: StatsParts): Stats {
   /** The poll before; null until there was one. */
   let before: ReadonlyMap<PublicKey, PeerStats> | null = null;
   /** What the database knows of those who are there. */
@@ -64,22 +68,19 @@ export function createStats({ db, events, clock, log, peers, isWatched, recorder
   let latest: Poll | null = null;
 
   async function poll(now: Date): Promise<void> {
-    const shown = await peers();
-    // Most of ten thousand have never been heard of.
-    const met = new Map(shown.filter(wasMet).map((peer) => keep(peer, before?.get(peer.publicKey))));
-    for (const known of [written, unwritten, inherited]) for (const key of known.keys()) if (!met.has(key)) known.delete(key);
+    const shown = await traffic();
+    const met = new Map(shown.met.map((peer) => keep(peer, before?.get(peer.publicKey))));
+    for (const known of [written, unwritten, inherited, owners]) for (const key of known.keys()) if (!met.has(key)) known.delete(key);
     const rates = await measure(met, now);
     const all = [...met.values()];
-    latest = { at: now, peerCount: shown.length, onlineCount: all.filter((peer) => isOnline(peer, now)).length, latestHandshake: newest(all), rates };
+    latest = { at: now, peerCount: shown.peerCount, onlineCount: all.filter((peer) => isOnline(peer, now)).length, latestHandshake: newest(all), rates };
     before = met;
     events.emit('peers.polled', latest);
     const isFull = now.getTime() - writtenAtMs >= WRITE_MS;
     const isDue = (peer: PeerStats, known = written.get(peer.publicKey)) => (isFull ? hasChanged(peer, known) : cameOnline(peer, known, now));
     const due = all.filter((peer) => isDue(peer));
     if (due.length > 0) await write(due, now);
-    if (!isFull) return;
-    writtenAtMs = now.getTime();
-    owners.clear();
+    if (isFull) writtenAtMs = now.getTime();
   }
 
   /** Adds up what was moved since the poll before, and answers it by the second. */
@@ -90,22 +91,30 @@ export function createStats({ db, events, clock, log, peers, isWatched, recorder
       return rates;
     }
     const seconds = Math.max((now.getTime() - latest.at.getTime()) / 1_000, 1);
+    const moving = new Map<PublicKey, Moved>();
     for (const peer of met.values()) {
       const moved = movedSince(before.get(peer.publicKey), peer);
       if (moved.rxBytes + moved.txBytes === 0) continue;
+      moving.set(peer.publicKey, moved);
       unwritten.set(peer.publicKey, sum(unwritten.get(peer.publicKey), moved));
-      const owner = await ownerOf(peer.publicKey);
-      if (owner) rates.set(owner.id, { userId: owner.userId, rxBytes: moved.rxBytes / seconds, txBytes: moved.txBytes / seconds });
+    }
+    await findOwners([...moving.keys()].filter((key) => !owners.has(key)));
+    for (const [key, { rxBytes, txBytes }] of moving) {
+      const owner = owners.get(key);
+      if (owner) rates.set(owner.id, { userId: owner.userId, rxBytes: rxBytes / seconds, txBytes: txBytes / seconds });
     }
     return rates;
   }
 
-  async function ownerOf(publicKey: PublicKey) {
-    const known = owners.get(publicKey);
-    if (known) return known;
-    const [device] = await db.select({ id: devices.id, userId: devices.userId }).from(devices).where(eq(devices.publicKey, publicKey));
-    if (device) owners.set(publicKey, device);
-    return device;
+  async function findOwners(keys: readonly PublicKey[]): Promise<void> {
+    for (let index = 0; index < keys.length; index += FOUND_AT_ONCE) {
+      const found = await db
+        .select(IDENTITY)
+        .from(devices)
+        .where(among(devices.publicKey, keys.slice(index, index + FOUND_AT_ONCE)));
+      for (const { publicKey, id, userId } of found) owners.set(publicKey, { id, userId });
+      await nextTurn();
+    }
   }
 
   async function write(due: readonly PeerStats[], now: Date): Promise<void> {
@@ -136,10 +145,18 @@ export function createStats({ db, events, clock, log, peers, isWatched, recorder
   function writePart(part: readonly PeerStats[], now: Date, to: readonly MovementRecorder[]): Promise<readonly Movement[]> {
     return db.transaction(async (tx) => {
       const movements: Movement[] = [];
+      const keys = part.map(({ publicKey }) => publicKey);
+      const found = await tx
+        .select({ ...IDENTITY, rxBytes: devices.rxBytes, txBytes: devices.txBytes })
+        .from(devices)
+        .where(among(devices.publicKey, keys));
+      const known = new Map(found.map((device) => [device.publicKey, device]));
       for (const { publicKey, endpoint, latestHandshake, rxBytes, txBytes } of part) {
-        const columns = { id: devices.id, userId: devices.userId, rxBytes: devices.rxBytes, txBytes: devices.txBytes };
-        const [device] = await tx.select(columns).from(devices).where(eq(devices.publicKey, publicKey));
+        const device = known.get(publicKey);
+        // What is nobody's any more is looked for anew; what is another's is theirs from now on.
+        owners.delete(publicKey);
         if (!device) continue;
+        owners.set(publicKey, { id: device.id, userId: device.userId });
         await tx
           .update(devices)
           .set({ remoteIp: addressOf(endpoint), latestHandshake, rxBytes, txBytes })
@@ -192,10 +209,6 @@ function movedSince(start: Moved | undefined, now: Moved): Moved {
   return { rxBytes: now.rxBytes - (isContinued ? start.rxBytes : 0), txBytes: now.txBytes - (isContinued ? start.txBytes : 0) };
 }
 
-function wasMet({ latestHandshake, rxBytes, txBytes }: PeerStats): boolean {
-  return latestHandshake !== null || rxBytes + txBytes > 0;
-}
-
 function hasChanged(peer: PeerStats, known: PeerStats | undefined): boolean {
   return (
     known === undefined ||
@@ -216,10 +229,6 @@ function isOnline({ latestHandshake }: PeerStats, now: Date): boolean {
 
 function newest(peers: readonly PeerStats[]): Date | null {
   return peers.reduce<Date | null>((last, { latestHandshake: at }) => (at !== null && (last === null || at > last) ? at : last), null);
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** `192.0.2.1:51820` and `[2001:db8::1]:51820` without the port. */

@@ -1,6 +1,7 @@
 import { and, asc, count, eq, getTableColumns, gt, inArray, isNotNull, like, or, sql } from 'drizzle-orm';
 import { containing, type ListQuery, sorted } from '../accounts/store.ts';
 import { users } from '../accounts/tables.ts';
+import { among } from '../db/among.ts';
 import type { Db, ReadQueries } from '../db/open.ts';
 import { after, type Listed, orderOf, pageOf, type Term } from '../db/paging.ts';
 import type { DeviceId, PublicKey, UserId } from '../net/inputs.ts';
@@ -80,9 +81,43 @@ export async function findDevices(db: ReadQueries, query: DeviceQuery): Promise<
   return { ...pageOf(order, found, query.limit), total: row?.total ?? 0 };
 }
 
-/** All devices in a stable order, as the network needs them. */
-export async function allDevices(db: ReadQueries): Promise<readonly OwnedDevice[]> {
-  return owned(db).orderBy(asc(devices.publicKey));
+/** A device with no more than the network needs. */
+export type NetworkDevice = Pick<Device, keyof typeof NETWORK> & { readonly user: Pick<OwnedDevice['owner'], keyof typeof SESSION> };
+
+const { id, userId, publicKey, presharedKey, ipv4, ipv6, allowedSubnets, disabledAt, expiresAt } = devices;
+const NETWORK = { id, userId, publicKey, presharedKey, ipv4, ipv6, allowedSubnets, disabledAt, expiresAt };
+const SESSION = { disabledAt: users.disabledAt, lastSignedInAt: users.lastSignedInAt, vpnSessionEndedAt: users.vpnSessionEndedAt };
+/** Takes some five milliseconds. */
+const PORTION = 1_000;
+
+/** All devices in the order of their keys; `turn` is awaited after every thousand. */
+export async function allDevices(db: ReadQueries, turn: () => Promise<void>): Promise<readonly NetworkDevice[]> {
+  const owners = new Map((await db.select({ id: users.id, ...SESSION }).from(users)).map(({ id, ...session }) => [id, session]));
+  await turn();
+  const found: NetworkDevice[] = [];
+  for (;;) {
+    const portion = await db
+      .select(NETWORK)
+      .from(devices)
+      .where(gt(devices.publicKey, found.at(-1)?.publicKey ?? ('' as PublicKey)))
+      .orderBy(asc(devices.publicKey))
+      .limit(PORTION);
+    for (const device of portion) {
+      const user = owners.get(device.userId);
+      if (user) found.push({ ...device, user });
+    }
+    if (portion.length < PORTION) return found;
+    await turn();
+  }
+}
+
+export async function devicesOfUsers(db: ReadQueries, userIds: readonly UserId[]): Promise<readonly NetworkDevice[]> {
+  return db
+    .select({ ...NETWORK, user: SESSION })
+    .from(devices)
+    .innerJoin(users, eq(devices.userId, users.id))
+    .where(among(devices.userId, userIds))
+    .orderBy(asc(devices.publicKey));
 }
 
 export async function takenAddresses(db: ReadQueries): Promise<ReadonlySet<string>> {

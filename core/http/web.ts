@@ -29,7 +29,7 @@ interface WebParts {
   readonly db: Db;
   readonly sessions: SessionStore;
   readonly flows: Flows;
-  readonly network: Pick<Reconciler, 'status' | 'request'>;
+  readonly network: Pick<Reconciler, 'status' | 'settled'>;
   readonly provisional: () => Shell['provisional'];
   /** What every page tells the person signed in. */
   readonly noticesFor: (user: User) => Promise<Pick<Shell, 'unread' | 'vpnSession'>>;
@@ -105,7 +105,7 @@ export async function createWeb(parts: WebParts): Promise<Web> {
   async function settle(): Promise<void> {
     if (network.status().kind !== 'pending') return;
     let cancel = () => {};
-    await Promise.race([network.request(), new Promise<void>((resolve) => (cancel = clock.after(SETTLE_MS, resolve)))]);
+    await Promise.race([network.settled(), new Promise<void>((resolve) => (cancel = clock.after(SETTLE_MS, resolve)))]);
     cancel();
   }
 

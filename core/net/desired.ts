@@ -1,8 +1,8 @@
 import { hostAt, prefixOf } from './cidr.ts';
 import { entitlementOf } from './entitlement.ts';
-import type { Cidr, DeviceInput, FragmentKey, Fragments, NetworkInputs, PresharedKey, PrivateKey, PublicKey } from './inputs.ts';
+import type { Cidr, DeviceInput, FragmentKey, NetworkInputs, PresharedKey, PrivateKey, PublicKey } from './inputs.ts';
 import { forwardingFor } from './ip.ts';
-import { buildRuleset, type Ruleset, replaceFragments, type Source } from './ruleset.ts';
+import { buildRuleset, type Ruleset, replaceParts, type Source } from './ruleset.ts';
 import { assignSubnets, hostNetworks } from './subnets.ts';
 
 export interface DesiredPeer {
@@ -26,40 +26,94 @@ export interface DesiredState {
   /** Networks behind devices. */
   readonly routes: readonly Cidr[];
   readonly ruleset: Ruleset;
-  /** Whose packets come from which networks. */
-  readonly sources: readonly Source[];
+  /** Whose packets come from which networks, by peer. */
+  readonly sources: readonly PeerSource[];
   /** When this state stops being right by itself: the next device or VPN session to run out. */
   readonly nextChangeAt: Date | null;
 }
 
-/** The same state with other rules for some; the cost is that of these, however many users there are. */
-export function withFragments(state: DesiredState, keys: readonly FragmentKey[], fragments: Fragments): DesiredState {
-  return { ...state, ruleset: replaceFragments(state.ruleset, state.sources, keys, fragments) };
+interface PeerSource extends Source {
+  readonly publicKey: PublicKey;
+}
+
+/** The rules under some keys, and all devices of the users among them. */
+export type Part = Pick<NetworkInputs, 'devices' | 'fragments' | 'vpnSessionDurationSeconds'>;
+
+/**
+ * The same state with other rules and devices under these keys; the cost is that of these, however many there are. It may say
+ * a change too early. Null when it touches networks behind devices: these are everybody's concern.
+ */
+export function withPart(state: DesiredState, keys: readonly FragmentKey[], part: Part, now: Date): DesiredState | null {
+  const { entitled, nextChangeAt } = entitledOf(part, now);
+  const users = new Set<FragmentKey>(keys);
+  const isTheirs = ({ userId }: Source) => users.has(`user:${userId}`);
+  const theirs = state.sources.filter(isTheirs);
+  const { peers: changed, sources } = peersOf(entitled, new Map());
+  const isRouted = state.routes.length > 0 && networksIn(theirs) !== networksIn(sources);
+  if (isRouted || entitled.some(({ allowedSubnets }) => allowedSubnets.length > 0)) return null;
+  const peers = new Map(state.peers);
+  for (const { publicKey } of theirs) peers.delete(publicKey);
+  for (const [publicKey, peer] of changed) peers.set(publicKey, peer);
+  return {
+    ...state,
+    peers,
+    sources: [...state.sources.filter((source) => !isTheirs(source)), ...sources],
+    ruleset: replaceParts(state.ruleset, keys, part.fragments, theirs, sources),
+    nextChangeAt: earlier(state.nextChangeAt, nextChangeAt),
+  };
+}
+
+function networksIn(sources: readonly Source[]): string {
+  return sources
+    .flatMap(({ networks }) => networks)
+    .sort()
+    .join();
 }
 
 /** What interface, routes and nftables should be; pure. Only entitled devices appear anywhere. */
 export function desired(inputs: NetworkInputs, now: Date): DesiredState {
-  const entitled: DeviceInput[] = [];
-  let nextChangeAt: Date | null = null;
-  for (const device of inputs.devices) {
-    const entitlement = entitlementOf(device, inputs.vpnSessionDurationSeconds, now);
-    if (entitlement.kind !== 'entitled') continue;
-    entitled.push(device);
-    if (entitlement.until !== null && (nextChangeAt === null || entitlement.until < nextChangeAt)) nextChangeAt = entitlement.until;
-  }
+  const { entitled, nextChangeAt } = entitledOf(inputs, now);
   const routed = assignSubnets(inputs.interface, entitled);
-  const peers = entitled.map((device) => ({ ...device, allowedIps: [...hostNetworks(device), ...(routed.get(device) ?? [])] }));
-  const sources = peers.map(({ userId, allowedIps }) => ({ userId, networks: allowedIps }));
+  const { peers, sources } = peersOf(entitled, routed);
   const addresses = gatewayAddresses(inputs);
   return {
     interface: { ...pick(inputs.interface), addresses },
     forwarding: forwardingFor(addresses),
-    peers: new Map(peers.map(({ publicKey, presharedKey, allowedIps }) => [publicKey, { publicKey, presharedKey, allowedIps }])),
+    peers,
     routes: [...routed.values()].flat().sort(),
     ruleset: buildRuleset(inputs, sources),
     sources,
     nextChangeAt,
   };
+}
+
+function entitledOf({ devices, vpnSessionDurationSeconds }: Part, now: Date) {
+  const entitled: DeviceInput[] = [];
+  let nextChangeAt: Date | null = null;
+  for (const device of devices) {
+    const entitlement = entitlementOf(device, vpnSessionDurationSeconds, now);
+    if (entitlement.kind !== 'entitled') continue;
+    entitled.push(device);
+    nextChangeAt = earlier(nextChangeAt, entitlement.until);
+  }
+  return { entitled, nextChangeAt };
+}
+
+function earlier(one: Date | null, other: Date | null): Date | null {
+  if (one === null || other === null) return one ?? other;
+  return one < other ? one : other;
+}
+
+function peersOf(entitled: readonly DeviceInput[], routed: ReadonlyMap<DeviceInput, readonly Cidr[]>) {
+  const peers = new Map<PublicKey, DesiredPeer>();
+  const sources: PeerSource[] = [];
+  for (const device of entitled) {
+    const { publicKey, presharedKey, userId } = device;
+    const allowedIps = [...hostNetworks(device), ...(routed.get(device) ?? [])];
+    peers.set(publicKey, { publicKey, presharedKey, allowedIps });
+    sources.push({ userId, publicKey, networks: allowedIps });
+  }
+  return { peers, sources };
 }
 
 function pick({ name, privateKey, listenPort, mtu }: NetworkInputs['interface']) {

@@ -21,6 +21,7 @@ export type Keep = (state: DesiredState) => void;
  */
 export function createKeep(directory: string, clock: Clock, log: Log): Keep {
   const kept = new Map<string, string>();
+  let keptState: DesiredState | null = null;
 
   function keepFile(file: string, text: string): boolean {
     const digest = createHash('sha256').update(text).digest('hex');
@@ -31,6 +32,8 @@ export function createKeep(directory: string, clock: Clock, log: Log): Keep {
   }
 
   return (state) => {
+    // Comparing the texts of ten thousand peers takes longer than looking at the kernel.
+    if (state === keptState) return;
     const until = state.nextChangeAt === null ? 'never' : seconds(state.nextChangeAt);
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -43,8 +46,10 @@ export function createKeep(directory: string, clock: Clock, log: Log): Keep {
       ].includes(true);
       if (isNew) write(directory, 'facts', `${state.interface.name} ${seconds(clock.now())} ${until}\n`);
       kept.set('until', String(until));
+      keptState = state;
     } catch (error) {
       kept.clear();
+      keptState = null;
       log.error({ error: messageOf(error) }, 'the applied network could not be kept for the next boot');
       rmSync(directory, { recursive: true, force: true });
     }

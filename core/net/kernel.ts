@@ -6,7 +6,7 @@ import type { Cidr, PublicKey } from './inputs.ts';
 import { createIp } from './ip.ts';
 import { createNft } from './nft.ts';
 import type { Observed, Step } from './plan.ts';
-import { createWg, type ObservedWg } from './wg.ts';
+import { createWg, type ObservedWg, type Traffic } from './wg.ts';
 
 /** The three drivers as one: look at the kernel, and change it. */
 export interface Kernel {
@@ -14,6 +14,7 @@ export interface Kernel {
   /** Does every step that can be done, and says which those were and what became of the others. */
   apply(desired: DesiredState, steps: readonly Step[]): Promise<Outcome>;
   peers(name: string): Promise<ObservedWg['peers']>;
+  traffic(name: string): Promise<Traffic>;
   /** Our table as nft lists it, or null when there is none. */
   listing(): Promise<string | null>;
   /** A batch for nft that is no step of a plan. */
@@ -32,7 +33,8 @@ export function createKernel(run: Run, log: Log): Kernel {
   const nft = createNft(run);
   /** Where peers that have been removed were last. */
   const gone = new Map<PublicKey, string>();
-  let present: ObservedWg['peers'] = new Map();
+  /** Where those are that are there. */
+  let present = new Map<PublicKey, string>();
 
   async function perform({ interface: wanted }: DesiredState, step: Step): Promise<void> {
     const { name } = wanted;
@@ -44,17 +46,27 @@ export function createKernel(run: Run, log: Log): Kernel {
     if (step.kind === 'remove-address') return ip.removeAddress(name, step.address);
     if (step.kind === 'apply-ruleset') return nft.apply(step.batch);
     if (step.kind === 'set-peers') return wg.setPeers(name, step.peers, gone);
-    if (step.kind === 'remove-peers') return wg.removePeers(name, step.publicKeys);
+    if (step.kind === 'remove-peers') return removePeers(name, step.publicKeys);
     if (step.kind === 'add-route') return ip.addRoute(name, step.route);
     if (step.kind === 'remove-route') return ip.removeRoute(name, step.route);
     return forgetFlows(step.networks);
   }
 
+  async function removePeers(name: string, publicKeys: readonly PublicKey[]): Promise<void> {
+    for (const [publicKey, endpoint] of await wg.endpoints(name, publicKeys)) present.set(publicKey, endpoint);
+    await wg.removePeers(name, publicKeys);
+    for (const publicKey of publicKeys) {
+      const endpoint = present.get(publicKey);
+      if (endpoint !== undefined) gone.set(publicKey, endpoint);
+    }
+  }
+
   /** By whatever hand peers went, and even with their whole interface, each that comes back is found where it was. */
   function rememberEndpoints(shown: ObservedWg['peers']): void {
-    for (const [publicKey, { endpoint }] of present) if (endpoint !== null && !shown.has(publicKey)) gone.set(publicKey, endpoint);
-    for (const publicKey of shown.keys()) gone.delete(publicKey);
-    present = shown;
+    for (const [publicKey, endpoint] of present) if (!shown.has(publicKey)) gone.set(publicKey, endpoint);
+    for (const publicKey of gone.keys()) if (shown.has(publicKey)) gone.delete(publicKey);
+    present = new Map();
+    for (const { publicKey, endpoint } of shown.values()) if (endpoint !== null) present.set(publicKey, endpoint);
   }
 
   /** conntrack(8): exit 1 means that there was no such flow. */
@@ -93,6 +105,7 @@ export function createKernel(run: Run, log: Log): Kernel {
       return { done, failures };
     },
     peers: async (name) => (await wg.show(name)).peers,
+    traffic: wg.traffic,
     listing: () => nft.list(),
     applyBatch: (batch) => nft.apply(batch),
   };

@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto';
+import { nextTurn } from '../system/turn.ts';
 import type { Ruleset } from './ruleset.ts';
 
 /** An empty chain whose name says what our table held when we left it: it lives and dies with the table, as no file does. */
 const MARK = /\n?\tchain (applied_[0-9a-f]{32}) \{\n\t\}\n/g;
 
 /** Whether the table, as nft lists it now, is just as it was after this ruleset was applied. */
-export function isMarked(listing: string, ruleset: Ruleset): boolean {
-  return marksIn(listing).includes(markOf(listing, ruleset));
+export async function isMarked(listing: string, ruleset: Ruleset): Promise<boolean> {
+  return marksIn(listing).includes(await markOf(listing, ruleset));
 }
 
 /** The batch that marks the table, listed as it is now, as holding this ruleset; empty when it is marked so already. */
-export function markBatch(listing: string, ruleset: Ruleset): string {
-  const mark = markOf(listing, ruleset);
+export async function markBatch(listing: string, ruleset: Ruleset): Promise<string> {
+  const mark = await markOf(listing, ruleset);
   const present = marksIn(listing);
   if (present.length === 1 && present[0] === mark) return '';
   const lines = [...present.map((stale) => `delete chain inet wiregui ${stale}`), `add chain inet wiregui ${mark}`];
@@ -34,9 +35,12 @@ function marksIn(listing: string): readonly string[] {
   return [...listing.matchAll(MARK)].map(([, mark = '']) => mark);
 }
 
-function markOf(listing: string, { chains, sources4, sources6 }: Ruleset): string {
-  // In what order the parts came is no matter.
-  const parts = [chains, sources4, sources6].map((map) => [...map].sort(([a], [b]) => (a < b ? -1 : 1)));
-  const text = JSON.stringify([digestOf(listing), ...parts]);
-  return `applied_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
+async function markOf(listing: string, { chains, sources4, sources6 }: Ruleset): Promise<string> {
+  const hash = createHash('sha256').update(digestOf(listing));
+  for (const map of [chains, sources4, sources6]) {
+    await nextTurn();
+    // In what order the parts came is no matter.
+    hash.update(JSON.stringify([...map].sort(([a], [b]) => (a < b ? -1 : 1))));
+  }
+  return `applied_${hash.digest('hex').slice(0, 32)}`;
 }

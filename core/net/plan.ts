@@ -44,10 +44,18 @@ export function plan(desired: DesiredState, observed: Observed): readonly Step[]
   ];
 }
 
-/** The steps from one ruleset that is known to be in force to another, when nothing else differs. */
-export function planRules(desired: DesiredState, ruleset: Ruleset): readonly Step[] {
-  const observed = { ruleset, listing: null };
-  return [...planRuleset(desired, observed), ...planFlows(desired, observed)];
+/** The steps from a state that is known to be in force to one with other rules and peers, in the same order. */
+export function planBetween(before: DesiredState, desired: DesiredState): readonly Step[] {
+  const observed = { ruleset: before.ruleset, listing: null };
+  const changed: DesiredPeer[] = [];
+  for (const [publicKey, peer] of desired.peers) if (!isSame(before.peers.get(publicKey), peer)) changed.push(peer);
+  const gone: PublicKey[] = [];
+  for (const publicKey of before.peers.keys()) if (!desired.peers.has(publicKey)) gone.push(publicKey);
+  return [...planRuleset(desired, observed), ...peerSteps(changed, gone), ...planFlows(desired, observed)];
+}
+
+function isSame(one: DesiredPeer | undefined, other: DesiredPeer): boolean {
+  return one === other || (one?.presharedKey === other.presharedKey && one.allowedIps.join() === other.allowedIps.join());
 }
 
 function planInterface({ interface: wanted, forwarding }: DesiredState, { link, wg, missingForwarding }: Observed): readonly Step[] {
@@ -75,7 +83,13 @@ function planPeers({ peers }: DesiredState, { wg }: Observed): readonly Step[] {
     const current = present.get(peer.publicKey);
     return current === undefined || !isAsWanted(current, peer);
   });
-  const gone = [...present.keys()].filter((publicKey) => !peers.has(publicKey));
+  return peerSteps(
+    changed,
+    [...present.keys()].filter((publicKey) => !peers.has(publicKey)),
+  );
+}
+
+function peerSteps(changed: readonly DesiredPeer[], gone: readonly PublicKey[]): readonly Step[] {
   return [
     ...(changed.length > 0 ? [{ kind: 'set-peers', peers: changed } as const] : []),
     ...(gone.length > 0 ? [{ kind: 'remove-peers', publicKeys: gone } as const] : []),

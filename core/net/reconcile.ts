@@ -2,14 +2,15 @@ import { ApplyFailed, messageOf } from '../errors.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import type { Watch } from '../system/run.ts';
-import { type DesiredState, desired, withFragments } from './desired.ts';
+import { nextTurn } from '../system/turn.ts';
+import { type DesiredState, desired, type Part, withPart } from './desired.ts';
 import { createDriftWatch, type DriftRecord } from './drift.ts';
-import type { FragmentKey, Fragments, NetworkInputs, PublicKey } from './inputs.ts';
+import type { FragmentKey, NetworkInputs, PublicKey } from './inputs.ts';
 import type { Keep } from './keep.ts';
 import type { Kernel } from './kernel.ts';
-import { plan, planRules, type Step } from './plan.ts';
-import type { Ruleset } from './ruleset.ts';
-import type { ObservedPeer } from './wg.ts';
+import { plan, planBetween, type Step } from './plan.ts';
+import { type Ruleset, sharing } from './ruleset.ts';
+import type { ObservedPeer, Traffic } from './wg.ts';
 
 export type NetworkStatus =
   | { readonly kind: 'off'; readonly why: string }
@@ -23,21 +24,24 @@ export interface Reconciler {
   /** Stops watching; the kernel stays as it is. */
   stop(): void;
   /**
-   * Something the desired state depends on has changed, or nothing but the rules under these keys; resolves when a pass
-   * that began after this is through.
+   * Something the desired state depends on has changed; or nothing but the rules under these keys, and the users among them
+   * with their devices; or nothing but perhaps the kernel. Resolves when a pass that began after this is through.
    */
-  request(keys?: readonly FragmentKey[]): Promise<NetworkStatus>;
+  request(changed?: readonly FragmentKey[] | 'kernel'): Promise<NetworkStatus>;
+  /** Resolves when what was requested until now is through. */
+  settled(): Promise<NetworkStatus>;
   status(): NetworkStatus;
   /** Foreign changes that were put back, newest first. */
   drift(): readonly DriftRecord[];
   peers(): Promise<ReadonlyMap<PublicKey, ObservedPeer>>;
+  /** Throws when the interface cannot be read: that is not the same as no peers. */
+  traffic(): Promise<Traffic>;
   ruleset(): Promise<string | null>;
 }
 
 interface ReconcilerParts {
   readonly load: () => Promise<NetworkInputs>;
-  /** The rules under these keys. */
-  readonly loadFragments: (keys: readonly FragmentKey[]) => Promise<Fragments>;
+  readonly loadPart: (keys: readonly FragmentKey[]) => Promise<Part>;
   readonly kernel: Kernel;
   readonly watch: Watch;
   readonly clock: Clock;
@@ -52,17 +56,26 @@ interface ReconcilerParts {
 
 const RETRY_FIRST_MS = 1_000;
 const RETRY_LONGEST_MS = 60_000;
+/** After so long everything is read anew, even if nobody has told of a change. */
+const READ_MS = 5 * 60_000;
+
+/** With more than so many users everything is read. */
+const MOST_KEYS = 100;
+
+/** What a pass must look at: everything, the kernel alone, or what is under these keys. */
+type Dirty = 'all' | 'kernel' | ReadonlySet<FragmentKey>;
+const NOTHING: Dirty = new Set();
 
 /** Makes the kernel agree with the database: one pass at a time; requests during a pass share the next one. */
 export function createReconciler(parts: ReconcilerParts): Reconciler {
-  const { load, loadFragments, kernel, clock, log, onChange } = parts;
+  const { load, loadPart, kernel, clock, log, onChange } = parts;
   let status: NetworkStatus = { kind: 'pending' };
   /** What our table holds by our own doing; null when that is not known. */
   let applied: Ruleset | null = null;
   /** The state that the last pass brought about; null when it failed. */
   let reached: DesiredState | null = null;
-  /** What the next pass must look at: everything, or the rules under these keys. */
-  let dirty: 'all' | Set<FragmentKey> = new Set();
+  let readAtMs = Number.NEGATIVE_INFINITY;
+  let dirty = NOTHING;
   let name = '';
   let nextChangeAt: Date | null = null;
   let current: Promise<NetworkStatus> | null = null;
@@ -71,11 +84,10 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   let retryMs = RETRY_FIRST_MS;
   let isStopped = false;
 
-  const drift = createDriftWatch({ ...parts, isBusy: () => current !== null, request });
+  const drift = createDriftWatch({ ...parts, isBusy: () => current !== null, request: () => request('kernel') });
 
-  function request(keys?: readonly FragmentKey[]): Promise<NetworkStatus> {
-    if (keys === undefined || dirty === 'all') dirty = 'all';
-    else for (const key of keys) dirty.add(key);
+  function request(changed: readonly FragmentKey[] | 'kernel' | 'all' = 'all'): Promise<NetworkStatus> {
+    dirty = union(dirty, typeof changed === 'string' ? changed : new Set(changed));
     if (next) return next;
     if (!current) return begin();
     next = current.then(begin, begin);
@@ -85,7 +97,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   function begin(): Promise<NetworkStatus> {
     next = null;
     const asked = dirty;
-    dirty = new Set();
+    dirty = NOTHING;
     current = pass(asked).finally(() => {
       current = null;
     });
@@ -99,14 +111,16 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     return changed;
   }
 
-  async function pass(asked: 'all' | ReadonlySet<FragmentKey>): Promise<NetworkStatus> {
+  async function pass(asked: Dirty): Promise<NetworkStatus> {
     cancelWake();
     if (isStopped) return status;
     const begun = performance.now();
     const ended = (isOk: boolean) => parts.onPass?.(performance.now() - begun, isOk);
     try {
-      if (asked !== 'all' && reached !== null && applied !== null && !drift.table.isSuspect()) await bringRules(reached, applied, [...asked]);
-      else await bringAll();
+      const known = isStillRight() ? reached : null;
+      const isPart = typeof asked !== 'string' && asked.size <= MOST_KEYS && applied !== null && !drift.table.isSuspect();
+      const hasBrought = isPart && known !== null && (await bringPart(known, [...asked]));
+      if (!hasBrought) await bringAll((asked === 'kernel' ? known : null) ?? (await compute()));
       retryMs = RETRY_FIRST_MS;
       wakeIn(Number.POSITIVE_INFINITY);
       ended(true);
@@ -121,21 +135,37 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     }
   }
 
-  async function bringAll(): Promise<void> {
+  function isStillRight(): boolean {
+    const now = clock.now().getTime();
+    return now - readAtMs < READ_MS && (nextChangeAt === null || now < nextChangeAt.getTime());
+  }
+
+  async function compute(): Promise<DesiredState> {
+    readAtMs = clock.now().getTime();
     const inputs = await load();
-    name = inputs.interface.name;
+    await nextTurn();
     const state = desired(inputs, clock.now());
     nextChangeAt = state.nextChangeAt;
+    await nextTurn();
+    return applied === null ? state : { ...state, ruleset: sharing(state.ruleset, applied) };
+  }
+
+  async function bringAll(state: DesiredState): Promise<void> {
+    name = state.interface.name;
     const [here, table] = await Promise.all([kernel.observe(name), drift.table.look(state.ruleset, applied)]);
+    await nextTurn();
     const steps = plan(state, { ...here, ...table });
-    drift.judge(state, here);
+    if (steps.length > 0) drift.judge(state, here);
     await make(state, steps);
   }
 
-  /** With ten thousand users only the rules of those few are read, compared and written. */
-  async function bringRules(before: DesiredState, ruleset: Ruleset, keys: readonly FragmentKey[]): Promise<void> {
-    const state = withFragments(before, keys, await loadFragments(keys));
-    await make(state, planRules(state, ruleset));
+  /** With ten thousand users only those few are read and written. False when that is not enough. */
+  async function bringPart(before: DesiredState, keys: readonly FragmentKey[]): Promise<boolean> {
+    const state = withPart(before, keys, await loadPart(keys), clock.now());
+    if (state === null) return false;
+    nextChangeAt = state.nextChangeAt;
+    await make(state, planBetween(before, state));
+    return true;
   }
 
   async function make(state: DesiredState, steps: readonly Step[]): Promise<void> {
@@ -172,11 +202,18 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       drift.stop();
     },
     request,
+    settled: async () => next ?? current ?? status,
     status: () => (current || next ? { kind: 'pending' } : status),
     drift: drift.records,
     peers: () => kernel.peers(name),
+    traffic: () => kernel.traffic(name),
     ruleset: () => kernel.listing(),
   };
+}
+
+function union(one: Dirty, other: Dirty): Dirty {
+  if (one === NOTHING || one === other) return other;
+  return typeof one === 'string' || typeof other === 'string' ? 'all' : new Set([...one, ...other]);
 }
 
 /** The reconciler of a machine without a data plane: nothing is ever applied, and it says why. */
@@ -186,9 +223,11 @@ export function createIdleReconciler(why: string): Reconciler {
     start: async () => {},
     stop: () => {},
     request: async () => status,
+    settled: async () => status,
     status: () => status,
     drift: () => [],
     peers: async () => new Map(),
+    traffic: async () => ({ peerCount: 0, met: [] }),
     ruleset: async () => null,
   };
 }

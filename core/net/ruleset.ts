@@ -38,7 +38,8 @@ export function buildRuleset(inputs: Switches, sources: readonly Source[]): Rule
   } = inputs;
   // What the kernel takes as a name, less what nft would read as more than one (dev_valid_name, net/core/dev.c).
   if (!/^[A-Za-z0-9_.-]{1,15}$/.test(name)) throw new TypeError(`not an interface: ${name}`);
-  const usersWithRules = new Set(sources.map(({ userId }) => userId).filter((userId) => fragments.has(`user:${userId}`)));
+  const usersWithRules = new Set<UserId>();
+  for (const { userId } of sources) if (fragments.has(`user:${userId}`)) usersWithRules.add(userId);
   const chains = new Map<string, readonly string[]>([
     ['forward', [`iifname "${name}" jump from_peers`, `oifname "${name}" jump to_peers`]],
     ['input', [`iifname "${name}" jump from_peers`]],
@@ -59,37 +60,44 @@ export function buildRuleset(inputs: Switches, sources: readonly Source[]): Rule
     ['global', globalLines(fragments)],
   ]);
   for (const userId of [...usersWithRules].sort()) chains.set(chainOf(userId), userLines(fragments, userId));
-  const elements = sources.flatMap(({ userId, networks }) => networks.map((network) => [network, verdictFor(userId, usersWithRules.has(userId))] as const));
-  return { chains, sources4: sorted(elements.filter(([network]) => !isIpv6(network))), sources6: sorted(elements.filter(([network]) => isIpv6(network))) };
-}
-
-/** The ruleset with other rules under these keys; what is not touched is the very same object, so that comparing is cheap. */
-export function replaceFragments(ruleset: Ruleset, sources: readonly Source[], keys: readonly FragmentKey[], fragments: Fragments): Ruleset {
-  const chains = new Map(ruleset.chains);
-  let { sources4, sources6 } = ruleset;
-  for (const key of keys) {
-    if (key === 'global') {
-      chains.set('global', globalLines(fragments));
-      continue;
-    }
-    const userId = key.slice('user:'.length) as UserId;
-    const networks = sources.filter((source) => source.userId === userId).flatMap((source) => source.networks);
-    const hasRules = fragments.has(key) && networks.length > 0;
-    if (hasRules) chains.set(chainOf(userId), userLines(fragments, userId));
-    else chains.delete(chainOf(userId));
-    const verdict = verdictFor(userId, hasRules);
-    sources4 = withVerdict(sources4, networks, verdict);
-    sources6 = withVerdict(sources6, networks, verdict);
-  }
+  const [sources4, sources6] = [new Map<Cidr, string>(), new Map<Cidr, string>()];
+  addSources(sources, usersWithRules, sources4, sources6);
   return { chains, sources4, sources6 };
 }
 
-function withVerdict(map: ReadonlyMap<Cidr, string>, networks: readonly Cidr[], verdict: string): ReadonlyMap<Cidr, string> {
-  const differing = networks.filter((network) => map.has(network) && map.get(network) !== verdict);
-  if (differing.length === 0) return map;
-  const next = new Map(map);
-  for (const network of differing) next.set(network, verdict);
-  return next;
+/** The ruleset with other rules under these keys, and other sources of the users among them. */
+export function replaceParts(ruleset: Ruleset, keys: readonly FragmentKey[], fragments: Fragments, gone: readonly Source[], come: readonly Source[]): Ruleset {
+  const chains = new Map(ruleset.chains);
+  const usersWithRules = new Set(come.map(({ userId }) => userId).filter((userId) => fragments.has(`user:${userId}`)));
+  for (const key of keys) {
+    const userId = key.slice('user:'.length) as UserId;
+    if (key === 'global') chains.set(key, globalLines(fragments));
+    else if (usersWithRules.has(userId)) chains.set(chainOf(userId), userLines(fragments, userId));
+    else chains.delete(chainOf(userId));
+  }
+  const [sources4, sources6] = [new Map(ruleset.sources4), new Map(ruleset.sources6)];
+  for (const network of gone.flatMap(({ networks }) => networks)) (isIpv6(network) ? sources6 : sources4).delete(network);
+  addSources(come, usersWithRules, sources4, sources6);
+  return sharing({ chains, sources4, sources6 }, ruleset);
+}
+
+function addSources(sources: readonly Source[], usersWithRules: ReadonlySet<UserId>, sources4: Map<Cidr, string>, sources6: Map<Cidr, string>): void {
+  for (const { userId, networks } of sources) {
+    const verdict = verdictFor(userId, usersWithRules.has(userId));
+    for (const network of networks) (isIpv6(network) ? sources6 : sources4).set(network, verdict);
+  }
+}
+
+/** The ruleset with those of its maps that say the same as before being the very same, so that comparing is cheap. */
+export function sharing(ruleset: Ruleset, before: Ruleset): Ruleset {
+  const shared = (map: 'sources4' | 'sources6') => (isEqual(ruleset[map], before[map]) ? before[map] : ruleset[map]);
+  return { ...ruleset, sources4: shared('sources4'), sources6: shared('sources6') };
+}
+
+function isEqual(one: ReadonlyMap<Cidr, string>, other: ReadonlyMap<Cidr, string>): boolean {
+  if (one.size !== other.size) return false;
+  for (const [network, verdict] of one) if (other.get(network) !== verdict) return false;
+  return true;
 }
 
 function globalLines(fragments: Fragments): readonly string[] {
@@ -107,8 +115,4 @@ function verdictFor(userId: UserId, hasRules: boolean): string {
 function masqueradeLines(name: string, masquerade: NetworkInputs['masquerade']): readonly string[] {
   const families = [masquerade.ipv4 ? 'ipv4' : null, masquerade.ipv6 ? 'ipv6' : null].filter((family) => family !== null);
   return families.map((family) => `meta nfproto ${family} iifname "${name}" oifname != { "${name}", "lo" } masquerade`);
-}
-
-function sorted(elements: readonly (readonly [Cidr, string])[]): ReadonlyMap<Cidr, string> {
-  return new Map([...elements].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
 }

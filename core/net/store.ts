@@ -2,12 +2,13 @@ import { and, eq, inArray } from 'drizzle-orm';
 import type { Config } from '../config.ts';
 import type { Db } from '../db/open.ts';
 import { makeKeyPair } from '../devices/keys.ts';
-import { allDevices, type OwnedDevice } from '../devices/store.ts';
+import { allDevices, devicesOfUsers, type NetworkDevice } from '../devices/store.ts';
 import type { CoreSections } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Sealed, Secrets } from '../system/secrets.ts';
-import type { DeviceInput, FragmentKey, Fragments, NetworkInputs, PresharedKey, PrivateKey, PublicKey } from './inputs.ts';
+import type { Part } from './desired.ts';
+import type { DeviceInput, FragmentKey, Fragments, NetworkInputs, PresharedKey, PrivateKey, PublicKey, UserId } from './inputs.ts';
 import { ruleLine } from './rule-text.ts';
 import { interfaceKeys, networkFragments } from './tables.ts';
 
@@ -22,7 +23,9 @@ interface NetworkStoreParts {
 
 export interface NetworkStore {
   /** Everything the desired state is computed from, read anew. */
-  load(fragments: Fragments): Promise<NetworkInputs>;
+  load(fragments: Fragments, turn?: () => Promise<void>): Promise<NetworkInputs>;
+  /** The devices of the users among these keys, with what else decides over them. */
+  loadPart(keys: readonly FragmentKey[], fragments: Fragments): Promise<Part>;
   /** This box's key pair, made on first use. */
   serverKeys(): Promise<{ readonly privateKey: PrivateKey; readonly publicKey: PublicKey }>;
   /** Keeps these as the owner's last good fragments; of the keys named, or of all, those that are absent are forgotten. */
@@ -31,6 +34,8 @@ export interface NetworkStore {
   /** The last good fragments of an owner: all, or those named. */
   recallFragments(owner: string, keys?: readonly FragmentKey[]): Promise<Fragments>;
 }
+
+const OPENED_AT_ONCE = 500;
 
 export function createNetworkStore({ db, config, settings, sections, secrets, clock }: NetworkStoreParts): NetworkStore {
   // Opening ten thousand secrets takes longer than everything else here, and they hardly ever change.
@@ -51,18 +56,31 @@ export function createNetworkStore({ db, config, settings, sections, secrets, cl
     return serverKeys();
   }
 
-  function openAll(devices: readonly OwnedDevice[]): Map<Sealed, PresharedKey> {
-    return new Map(devices.map(({ presharedKey }) => [presharedKey, opened.get(presharedKey) ?? (secrets.open(presharedKey) as PresharedKey)]));
+  function withOpened(device: NetworkDevice): DeviceInput {
+    return { ...device, presharedKey: opened.get(device.presharedKey) ?? (secrets.open(device.presharedKey) as PresharedKey) };
+  }
+
+  async function openAll(sealed: readonly Sealed[], turn: () => Promise<void>): Promise<Map<Sealed, PresharedKey>> {
+    const all = new Map<Sealed, PresharedKey>();
+    for (const secret of sealed) {
+      const known = opened.get(secret);
+      all.set(secret, known ?? (secrets.open(secret) as PresharedKey));
+      if (known === undefined && all.size % OPENED_AT_ONCE === 0) await turn();
+    }
+    return all;
   }
 
   return {
     serverKeys,
-    async load(fragments) {
+    async load(fragments, turn = async () => {}) {
       const network = await settings.read(sections.network);
       const { vpnSessionDuration } = await settings.read(sections.security);
       const { privateKey } = await serverKeys();
-      const devices = await allDevices(db);
-      opened = openAll(devices);
+      const devices = await allDevices(db, turn);
+      opened = await openAll(
+        devices.map(({ presharedKey }) => presharedKey),
+        turn,
+      );
       return {
         interface: {
           name: config.interfaceName,
@@ -76,9 +94,17 @@ export function createNetworkStore({ db, config, settings, sections, secrets, cl
         allowPeerToPeer: network.allowPeerToPeer,
         allowLanToPeers: network.allowLanToPeers,
         vpnSessionDurationSeconds: vpnSessionDuration,
-        devices: devices.map((device): DeviceInput => ({ ...device, presharedKey: opened.get(device.presharedKey) as PresharedKey, user: device.owner })),
+        devices: devices.map(withOpened),
         fragments,
       };
+    },
+    async loadPart(keys, fragments) {
+      const { vpnSessionDuration } = await settings.read(sections.security);
+      const devices = await devicesOfUsers(
+        db,
+        keys.filter((key) => key !== 'global').map((key) => key.slice('user:'.length) as UserId),
+      );
+      return { devices: devices.map(withOpened), fragments, vpnSessionDurationSeconds: vpnSessionDuration };
     },
     rememberFragments,
     recallFragments,

@@ -52,7 +52,7 @@ export function createTableWatch({ kernel, clock, log, note }: TableWatchParts):
     try {
       const listing = await list();
       if (turn !== newest || listing === null) return null;
-      const batch = markBatch(listing, ruleset);
+      const batch = await markBatch(listing, ruleset);
       if (batch !== '') await kernel.applyBatch(batch);
       return digestOf(listing);
     } catch (error) {
@@ -80,7 +80,7 @@ export function createTableWatch({ kernel, clock, log, note }: TableWatchParts):
       if (applied !== null && expected !== null) {
         if (digestOf(listing) === expected) return { ruleset: applied, listing };
         note('the nft table inet wiregui was changed');
-      } else if (listing !== null && isMarked(listing, wanted)) {
+      } else if (listing !== null && (await isMarked(listing, wanted))) {
         leftDigest = Promise.resolve(digestOf(listing));
         return { ruleset: wanted, listing };
       }

@@ -1,4 +1,5 @@
 import type { Run } from '../system/run.ts';
+import { nextTurn } from '../system/turn.ts';
 import type { DesiredPeer } from './desired.ts';
 import type { Cidr, PresharedKey, PrivateKey, PublicKey } from './inputs.ts';
 
@@ -23,8 +24,17 @@ export interface ObservedWg {
   readonly peers: ReadonlyMap<PublicKey, ObservedPeer>;
 }
 
+/** The traffic of an interface: how many peers it has, and those that were ever heard of. */
+export interface Traffic {
+  readonly peerCount: number;
+  readonly met: readonly ObservedPeer[];
+}
+
 export interface Wg {
   show(name: string): Promise<ObservedWg>;
+  traffic(name: string): Promise<Traffic>;
+  /** Where these peers are, those of whom that is known. */
+  endpoints(name: string, publicKeys: readonly PublicKey[]): Promise<ReadonlyMap<PublicKey, string>>;
   configure(name: string, settings: { readonly privateKey: PrivateKey; readonly listenPort: number }): Promise<void>;
   /**
    * Adds peers, or changes them in place: their endpoints and sessions stay. A peer that comes back is given the endpoint
@@ -37,6 +47,9 @@ export interface Wg {
 /** The longest argument list is 2 MB on Linux; a removal takes 56 bytes. */
 const REMOVALS_AT_ONCE = 10_000;
 const GREETINGS_AT_ONCE = 5_000;
+const PARSED_AT_ONCE = 1_000;
+/** Handshake, counters and keepalive of most of ten thousand peers. */
+const NEVER_MET = '\t0\t0\t0\toff';
 
 /** wg(8). Keys other than public ones are given on standard input only. */
 export function createWg(run: Run): Wg {
@@ -44,6 +57,17 @@ export function createWg(run: Run): Wg {
     async show(name) {
       const { stdout } = await run(['wg', 'show', name, 'dump']);
       return parseDump(stdout);
+    },
+    async traffic(name) {
+      const { stdout } = await run(['wg', 'show', name, 'dump']);
+      const [, ...lines] = stdout.trimEnd().split('\n');
+      return { peerCount: lines.length, met: await parsePeers(lines.filter((line) => !line.endsWith(NEVER_MET))) };
+    },
+    async endpoints(name, publicKeys) {
+      const { stdout } = await run(['wg', 'show', name, 'endpoints']);
+      const asked = new Set<string>(publicKeys);
+      const known = stdout.split('\n').map((line) => line.split('\t'));
+      return new Map(known.filter(([key = '', endpoint]) => asked.has(key) && orNull(endpoint) !== null) as [PublicKey, string][]);
     },
     async configure(name, { privateKey, listenPort }) {
       await run(['wg', 'set', name, 'listen-port', String(listenPort), 'fwmark', '0', 'private-key', '/dev/stdin'], { stdin: `${privateKey}\n` });
@@ -68,10 +92,10 @@ export function createWg(run: Run): Wg {
 }
 
 /** Reads `wg show <interface> dump`: a line for the interface, then one a peer, fields separated by tabs. */
-export function parseDump(dump: string): ObservedWg {
+export async function parseDump(dump: string): Promise<ObservedWg> {
   const [first = '', ...rest] = dump.trimEnd().split('\n');
   const [privateKey, , listenPort, fwmark = 'off'] = first.split('\t');
-  const peers = rest.map(parsePeer);
+  const peers = await parsePeers(rest);
   return {
     privateKey: orNull(privateKey) as PrivateKey | null,
     listenPort: Number(listenPort),
@@ -84,6 +108,15 @@ export function parseDump(dump: string): ObservedWg {
 export function isAsWanted(present: ObservedPeer, { presharedKey, allowedIps }: DesiredPeer): boolean {
   const hasSameIps = present.allowedIps.length === allowedIps.length && allowedIps.every((network) => present.allowedIps.includes(network));
   return hasSameIps && present.presharedKey === presharedKey && present.keepalive === null;
+}
+
+async function parsePeers(lines: readonly string[]): Promise<readonly ObservedPeer[]> {
+  const peers: ObservedPeer[] = [];
+  for (const line of lines) {
+    peers.push(parsePeer(line));
+    if (peers.length % PARSED_AT_ONCE === 0) await nextTurn();
+  }
+  return peers;
 }
 
 function parsePeer(line: string): ObservedPeer {

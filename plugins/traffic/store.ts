@@ -14,22 +14,33 @@ export interface Bucket {
 
 /** Adds what was moved to the buckets that are under way. */
 export async function record(tx: Queries, movements: readonly Movement[], at: Date): Promise<void> {
-  for (const { seconds } of SPANS) {
-    const startsAt = startOf(seconds, at);
-    for (const { deviceId, rxBytes, txBytes } of movements) await add(tx, deviceTraffic, { span: seconds, startsAt, deviceId, rxBytes, txBytes });
-    const rxBytes = movements.reduce((sum, moved) => sum + moved.rxBytes, 0);
-    const txBytes = movements.reduce((sum, moved) => sum + moved.txBytes, 0);
-    await add(tx, boxTraffic, { span: seconds, startsAt, rxBytes, txBytes });
+  const sum = (of: 'rxBytes' | 'txBytes') => movements.reduce((total, moved) => total + moved[of], 0);
+  const moved = { rxBytes: sum('rxBytes'), txBytes: sum('txBytes') };
+  // Building the statement anew for each of a thousand devices takes longer than running it.
+  const addToDevice = tx
+    .insert(deviceTraffic)
+    .values({ ...BUCKET, deviceId: sql.placeholder('deviceId') })
+    .onConflictDoUpdate({ target: [deviceTraffic.span, deviceTraffic.startsAt, deviceTraffic.deviceId], set: sumsOf(deviceTraffic) })
+    .prepare();
+  for (const { seconds: span } of SPANS) {
+    const startsAt = startOf(span, at);
+    for (const { deviceId, rxBytes, txBytes } of movements) await addToDevice.execute({ span, startsAt, deviceId, rxBytes, txBytes });
+    await tx
+      .insert(boxTraffic)
+      .values({ span, startsAt, ...moved })
+      .onConflictDoUpdate({ target: [boxTraffic.span, boxTraffic.startsAt], set: sumsOf(boxTraffic) });
   }
 }
 
-async function add(tx: Queries, table: typeof deviceTraffic | typeof boxTraffic, row: typeof boxTraffic.$inferInsert & { readonly deviceId?: DeviceId }) {
-  const target = 'deviceId' in table ? [table.span, table.startsAt, table.deviceId] : [table.span, table.startsAt];
-  const set = { rxBytes: sql`${table.rxBytes} + excluded.rx_bytes`, txBytes: sql`${table.txBytes} + excluded.tx_bytes` };
-  await tx
-    .insert(table)
-    .values(row as typeof deviceTraffic.$inferInsert)
-    .onConflictDoUpdate({ target, set });
+const BUCKET = {
+  span: sql.placeholder('span'),
+  startsAt: sql.placeholder('startsAt'),
+  rxBytes: sql.placeholder('rxBytes'),
+  txBytes: sql.placeholder('txBytes'),
+};
+
+function sumsOf(table: typeof deviceTraffic | typeof boxTraffic) {
+  return { rxBytes: sql`${table.rxBytes} + excluded.rx_bytes`, txBytes: sql`${table.txBytes} + excluded.tx_bytes` };
 }
 
 /** Every bucket of the range, the oldest first; those in which nothing was moved too. */

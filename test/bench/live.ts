@@ -9,6 +9,7 @@ import { createNetwork, type Network } from '../support/network.ts';
 import { ADMIN, type Service, startService } from '../support/service.ts';
 
 const DEVICES = 10_000;
+const USERS = 2_000;
 const BUSY = 1_000;
 const CONNECTIONS = 8;
 const WATCHED_MS = 30_000;
@@ -39,6 +40,12 @@ export async function benchLive(): Promise<void> {
   const alone = await read(network, service);
   console.log(
     `  nobody looks            ${(alone.cpuSeconds * 1_000).toFixed(0)} ms CPU a minute, longest pause ${alone.longestPauseMs.toFixed(0)} ms (target ≤ 50), ${alone.residentMb.toFixed(0)} MB resident (target ≤ 150)`,
+  );
+
+  const { medianMs, slowestMs } = await change(network, service, cookie);
+  const changing = await read(network, service);
+  console.log(
+    `  a device paused, resumed ${medianMs.toFixed(0)} ms until the interface has followed, ${slowestMs.toFixed(0)} ms at most, longest pause ${changing.longestPauseMs.toFixed(0)} ms (target ≤ 50)`,
   );
 
   const looking = inside(
@@ -102,33 +109,68 @@ async function read(network: Network, { url }: Service): Promise<Reading> {
   };
 }
 
+const CHANGED = 5;
+
+/** Pauses and resumes some devices; the page answers when the interface has followed. */
+async function change(network: Network, { url, dataDirectory }: Service, cookie: string) {
+  const db = new Database(join(dataDirectory, 'wiregui.db'), { readonly: true });
+  const ids = db.prepare(`SELECT id FROM devices LIMIT ${CHANGED}`).pluck().all();
+  db.close();
+  const answer = await inside(
+    network,
+    `const took = [];
+     for (const id of ${JSON.stringify(ids)}) for (const act of ['pause', 'resume']) {
+       const begun = performance.now();
+       const answer = await fetch(\`${url}/devices/\${id}/\${act}\`, { method: 'POST', redirect: 'manual', headers: { 'sec-fetch-site': 'same-origin', cookie: '${cookie}' } });
+       if (answer.status !== 303) throw new Error('answered ' + answer.status);
+       took.push(performance.now() - begun);
+       await new Promise((resolve) => setTimeout(resolve, 1_000));
+     }
+     process.stdout.write(JSON.stringify(took));`,
+  );
+  const took = (JSON.parse(answer) as number[]).sort((a, b) => a - b);
+  return { medianMs: took[took.length >> 1] ?? Number.NaN, slowestMs: took.at(-1) ?? Number.NaN };
+}
+
 async function load(network: Network, url: string, cookie: string) {
   const { stdout } = await network.server.run(['wrk', '-t1', `-c${CONNECTIONS}`, '-d10s', '--latency', '-H', `Cookie: ${cookie}`, url], { deadlineMs: 30_000 });
   return { perSecond: Math.round(Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1])), p99: /99%\s+(\S+)/.exec(stdout)?.[1] };
 }
 
-/** Copies the one device in the file of a stopped service, and gives the first ones a past. */
+/** Adds copies of a table's first row, with these columns changed. */
+function copier(db: Database.Database, table: 'users' | 'devices') {
+  const names = (db.pragma(`table_info(${table})`) as readonly { readonly name: string }[]).map(({ name }) => name);
+  const row = db.prepare(`SELECT * FROM ${table}`).raw().get() as unknown[];
+  const insert = db.prepare(`INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`);
+  return (changed: Readonly<Record<string, unknown>>) => insert.run(names.map((name, at) => changed[name] ?? row[at]));
+}
+
+/** Copies the one device in the file of a stopped service for many users, and gives the first ones a past. */
 function seed(file: string): void {
   const db = new Database(file);
-  const names = (db.pragma('table_info(devices)') as readonly { readonly name: string }[]).map(({ name }) => name);
-  const row = db.prepare('SELECT * FROM devices').raw().get() as unknown[];
+  const copyUser = copier(db, 'users');
+  const copyDevice = copier(db, 'devices');
   db.exec("UPDATE devices SET ipv4 = '10.4.0.2', ipv6 = 'fd00::4:2'");
-  const insert = db.prepare(`INSERT INTO devices (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`);
   const traffic = db.prepare('INSERT OR REPLACE INTO traffic_devices (span, starts_at, rx_bytes, tx_bytes, device_id) VALUES (?, ?, 1000000, 9000000, ?)');
   const box = db.prepare('INSERT OR REPLACE INTO traffic_box (span, starts_at, rx_bytes, tx_bytes) VALUES (?, ?, 1000000000, 9000000000)');
   const ids: string[] = [];
   db.transaction(() => {
+    const owners = Array.from({ length: USERS }, (_, index) => {
+      const id = randomUUID();
+      copyUser({ id, email: `user${index}@example.com`, role: 'unprivileged' });
+      return id;
+    });
     for (let index = 1; index < DEVICES; index += 1) {
       const id = randomUUID();
       if (index <= BUSY) ids.push(id);
-      const changed: Readonly<Record<string, unknown>> = {
+      copyDevice({
         id,
+        user_id: owners[index % USERS],
         name: `device ${index}`,
         public_key: randomBytes(32).toString('base64'),
         ipv4: `10.4.${128 + (index >> 8)}.${index & 255}`,
         ipv6: `fd00::4:${(0x8000 + index).toString(16)}`,
-      };
-      insert.run(names.map((name, at) => changed[name] ?? row[at]));
+      });
     }
     ids.sort();
     const now = new Date();

@@ -69,7 +69,7 @@ describe('the kernel follows', () => {
     };
     return createReconciler({
       load: async () => wanted,
-      loadFragments: async () => new Map(),
+      loadPart: async () => wanted,
       kernel: createKernel(run, log),
       watch: network.server.watch,
       clock: systemClock,

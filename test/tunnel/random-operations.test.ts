@@ -109,7 +109,7 @@ describe('whatever happens, the kernel agrees with the database', () => {
   }
 
   async function actual() {
-    const dump = parseDump((await network.server.run(['wg', 'show', network.interfaceName, 'dump'])).stdout);
+    const dump = await parseDump((await network.server.run(['wg', 'show', network.interfaceName, 'dump'])).stdout);
     const peers = new Map([...dump.peers.values()].map((peer) => [String(peer.publicKey), [...peer.allowedIps].sort().join()]));
     const map = async (name: string) =>
       JSON.parse((await network.server.run(['nft', '-j', 'list', 'map', 'inet', 'wiregui', name])).stdout).nftables.at(-1).map.elem?.length ?? 0;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { statusOf } from '../../../core/devices/describe.ts';
 import { STATUS_FILTERS } from '../../../core/devices/status-filter.ts';
-import { allDevices, findDevices } from '../../../core/devices/store.ts';
+import { devicesByIds, findDevices } from '../../../core/devices/store.ts';
 import { createTestApp, type TestApp } from '../../support/app.ts';
 
 const NOW = new Date('2026-06-01T12:00:00Z');
@@ -33,7 +33,12 @@ describe('the status of devices, as the database filters it', () => {
             )
             .run(`d${index}`, `u${index}`, `k${index}`, one.disabledAt, one.expiresAt, one.handshake);
         });
-        const all = (await allDevices(box.app.db)).map((device) => ({ id: device.id, status: statusOf(device, duration, NOW) }));
+        const all = (
+          await devicesByIds(
+            box.app.db,
+            rows.map((_, index) => `d${index}`),
+          )
+        ).map((device) => ({ id: device.id, status: statusOf(device, duration, NOW) }));
         for (const kind of STATUS_FILTERS) {
           const expected = all.filter(({ status }) => (kind === 'online' ? status.isOnline : status.kind === kind)).map(({ id }) => id);
           const { items, total } = await findDevices(box.app.db, { limit: 50, status: { kind, vpnSessionDuration: duration, now: NOW } });

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { overlaps } from '../../../core/net/cidr.ts';
-import { desired } from '../../../core/net/desired.ts';
+import { type DesiredPeer, desired, withPart } from '../../../core/net/desired.ts';
 import { entitlementOf } from '../../../core/net/entitlement.ts';
-import type { Cidr, DeviceInput } from '../../../core/net/inputs.ts';
-import { replaceBatch } from '../../../core/net/nft.ts';
-import { plan } from '../../../core/net/plan.ts';
+import type { Cidr, DeviceInput, FragmentKey, NftRule } from '../../../core/net/inputs.ts';
+import { changeBatch, replaceBatch } from '../../../core/net/nft.ts';
+import { plan, planBetween } from '../../../core/net/plan.ts';
 import { run } from '../../../core/system/run.ts';
 import { device, inputs, NOW } from './inputs.ts';
 
@@ -44,6 +44,7 @@ const devices: fc.Arbitrary<readonly DeviceInput[]> = fc
 const duration = fc.constantFrom(0, DURATION_SECONDS);
 
 const ofDevices = (list: readonly DeviceInput[], seconds: number, now = NOW) => desired(inputs(list, [], { vpnSessionDurationSeconds: seconds }), now);
+const present = (peer: DesiredPeer) => ({ ...peer, endpoint: null, latestHandshake: null, rxBytes: 0, txBytes: 0, keepalive: null });
 const networksOf = (state: ReturnType<typeof desired>) => [...state.ruleset.sources4.keys(), ...state.ruleset.sources6.keys()];
 
 describe('the desired state', () => {
@@ -59,11 +60,63 @@ describe('the desired state', () => {
     );
   });
 
+  const owners = fc.shuffledSubarray([1, 2, 3, 4].map((number) => device(number).userId));
+  const rules: fc.Arbitrary<readonly NftRule[]> = fc.array(fc.record({ verdict: fc.constantFrom('accept', 'drop') }), { maxLength: 2 });
+  const fragments = fc.dictionary(fc.constantFrom('global', ...[1, 2, 3, 4].map((number) => `user:${device(number).userId}`)), rules) as fc.Arbitrary<
+    Record<FragmentKey, readonly NftRule[]>
+  >;
+
+  it('is the same when only the users who differ are computed anew, and so are the steps there', () => {
+    fc.assert(
+      fc.property(devices, devices, owners, fragments, fragments, duration, (before, after, changing, oldRules, newRules, vpnSessionDurationSeconds) => {
+        const ownedByFour = (list: readonly DeviceInput[]) => list.map((item, index) => ({ ...item, userId: device((index % 4) + 1).userId }));
+        const isChanging = ({ userId }: Pick<DeviceInput, 'userId'>) => changing.includes(userId);
+        const keys: FragmentKey[] = ['global', ...changing.map((userId) => `user:${userId}` as const)];
+        const [old, fresh] = [ownedByFour(before).filter((item) => isChanging(item) || Number(item.ipv4?.at(-1)) % 2 === 0), ownedByFour(after)];
+        const list = [...old.filter((item) => !isChanging(item)), ...fresh.filter(isChanging)];
+        const ofAll = { ...oldRules, ...Object.fromEntries(keys.map((key) => [key, newRules[key]])) };
+        const entries = (Object.entries(ofAll) as [FragmentKey, readonly NftRule[] | undefined][]).flatMap(([key, some]) =>
+          some ? [[key, some] as const] : [],
+        );
+        const changes = { vpnSessionDurationSeconds };
+        const from = desired(inputs(old, Object.entries(oldRules) as [FragmentKey, readonly NftRule[]][], changes), NOW);
+        const whole = desired(inputs(list, entries, changes), NOW);
+        const part = { devices: list.filter(isChanging), fragments: new Map(entries.filter(([key]) => keys.includes(key))), vpnSessionDurationSeconds };
+        const state = withPart(from, keys, part, NOW);
+        if (state === null) {
+          expect([...old, ...list].some(({ allowedSubnets }) => allowedSubnets.length > 0)).toBe(true);
+          return;
+        }
+        expect(new Set(state.sources)).toEqual(new Set(whole.sources));
+        expect({ ...state, sources: [], nextChangeAt: null }).toEqual({ ...whole, sources: [], nextChangeAt: null });
+        if (whole.nextChangeAt !== null) expect(state.nextChangeAt?.getTime()).toBeLessThanOrEqual(whole.nextChangeAt.getTime());
+        const observed = {
+          ...{
+            link: { mtu: 1420, isUp: true, addresses: from.interface.addresses, routes: from.routes },
+            missingForwarding: [],
+            ruleset: from.ruleset,
+            listing: null,
+          },
+          wg: {
+            privateKey: from.interface.privateKey,
+            listenPort: 51820,
+            fwmark: 'off',
+            peers: new Map([...from.peers].map(([key, peer]) => [key, present(peer)])),
+          },
+        };
+        const sorted = (steps: ReturnType<typeof plan>) => steps.map((step) => JSON.stringify(step).split('').sort().join(''));
+        expect(sorted(planBetween(from, state))).toEqual(sorted(plan(whole, observed)));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   it('does not depend on the order of the rows', () => {
     fc.assert(
       fc.property(devices, duration, (list, seconds) => {
         const [one, other] = [ofDevices(list, seconds), ofDevices(list.toReversed(), seconds)];
-        expect(replaceBatch(other.ruleset, null)).toBe(replaceBatch(one.ruleset, null));
+        expect(changeBatch(one.ruleset, other.ruleset)).toBe('');
+        expect(changeBatch(other.ruleset, one.ruleset)).toBe('');
         expect(other.routes).toEqual(one.routes);
         expect([...other.peers].sort()).toEqual([...one.peers].sort());
       }),

@@ -28,8 +28,8 @@ function recorder(answers: Readonly<Record<string, string>> = {}): { readonly ru
 }
 
 describe('wg', () => {
-  it('is understood', () => {
-    const { privateKey, listenPort, fwmark, peers } = parseDump(DUMP);
+  it('is understood', async () => {
+    const { privateKey, listenPort, fwmark, peers } = await parseDump(DUMP);
     expect({ privateKey, listenPort, fwmark }).toEqual({ privateKey: 'cHJpdmF0ZQ==', listenPort: 51820, fwmark: 'off' });
     expect([...peers.values()]).toEqual([
       {
@@ -47,8 +47,8 @@ describe('wg', () => {
     ]);
   });
 
-  it('is understood when there is no peer, nor a key', () => {
-    expect(parseDump('(none)\t(none)\t58862\t0x10\n')).toEqual({ privateKey: null, listenPort: 58862, fwmark: '0x10', peers: new Map() });
+  it('is understood when there is no peer, nor a key', async () => {
+    expect(await parseDump('(none)\t(none)\t58862\t0x10\n')).toEqual({ privateKey: null, listenPort: 58862, fwmark: '0x10', peers: new Map() });
   });
 
   it('is given secrets on standard input and never as arguments', async () => {
@@ -109,25 +109,25 @@ describe('ip', () => {
   });
 });
 
-describe('the mark of a table', () => {
+describe('the mark of a table', async () => {
   // As nft 1.0.6 lists it.
   const bare = 'table inet wiregui {\n\tchain global {\n\t\taccept\n\t}\n}\n';
   const { ruleset } = desired(inputs([device(1)]), NOW);
-  const [, mark = ''] = /add chain inet wiregui (\S+)/.exec(markBatch(bare, ruleset)) ?? [];
+  const [, mark = ''] = /add chain inet wiregui (\S+)/.exec(await markBatch(bare, ruleset)) ?? [];
   const marked = bare.replace(/\}\n$/, `\n\tchain ${mark} {\n\t}\n}\n`);
 
-  it('is that of its ruleset and of no other, and does not count itself', () => {
-    expect(isMarked(bare, ruleset)).toBe(false);
-    expect(isMarked(marked, ruleset)).toBe(true);
+  it('is that of its ruleset and of no other, and does not count itself', async () => {
+    expect(await isMarked(bare, ruleset)).toBe(false);
+    expect(await isMarked(marked, ruleset)).toBe(true);
     expect(digestOf(marked)).toBe(digestOf(bare));
-    expect(markBatch(marked, ruleset)).toBe('');
-    expect(isMarked(marked, desired(inputs([device(1), device(2)]), NOW).ruleset)).toBe(false);
+    expect(await markBatch(marked, ruleset)).toBe('');
+    expect(await isMarked(marked, desired(inputs([device(1), device(2)]), NOW).ruleset)).toBe(false);
   });
 
-  it('is broken by any change of the table, and then replaced', () => {
+  it('is broken by any change of the table, and then replaced', async () => {
     const changed = marked.replace('accept', 'drop');
-    expect(isMarked(changed, ruleset)).toBe(false);
-    expect(markBatch(changed, ruleset)).toMatch(new RegExp(`^delete chain inet wiregui ${mark}\\nadd chain inet wiregui applied_[0-9a-f]{32}\\n$`));
+    expect(await isMarked(changed, ruleset)).toBe(false);
+    expect(await markBatch(changed, ruleset)).toMatch(new RegExp(`^delete chain inet wiregui ${mark}\\nadd chain inet wiregui applied_[0-9a-f]{32}\\n$`));
   });
 });
 

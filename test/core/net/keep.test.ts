@@ -69,7 +69,7 @@ describe('the kept network', () => {
     let wanted = inputs([device(1), device(2)]);
     const reconciler = createReconciler({
       load: async () => wanted,
-      loadFragments: async () => wanted.fragments,
+      loadPart: async () => wanted,
       kernel: createKernel(machine.run, log),
       watch: () => () => {},
       clock,

@@ -43,6 +43,7 @@ export function createMachine(): Machine {
     if (line.includes('route show')) return '[]';
     if (line.startsWith('sysctl -e')) return 'net.ipv4.ip_forward = 1\nnet.ipv6.conf.all.forwarding = 1\n';
     if (line.endsWith(' dump')) return [wgLine, ...[...machine.peers].map(([key, peer]) => peerLine(key, peer))].join('\n');
+    if (line.endsWith(' endpoints')) return [...machine.peers].map(([key, { endpoint }]) => `${key}\t${endpoint}\n`).join('');
     if (line === 'nft list table inet wiregui') return listing();
     return null;
   }

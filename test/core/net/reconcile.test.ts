@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { NetworkInputs, NftRule } from '../../../core/net/inputs.ts';
+import type { Cidr, NetworkInputs, NftRule } from '../../../core/net/inputs.ts';
 import { createKernel } from '../../../core/net/kernel.ts';
 import { createReconciler, type Reconciler } from '../../../core/net/reconcile.ts';
 import { createTestClock, type TestClock } from '../../support/clock.ts';
@@ -15,7 +15,7 @@ describe('the reconciler', () => {
   let clock: TestClock;
   let wanted: NetworkInputs;
   let loads: number;
-  let fragmentLoads: (readonly string[])[];
+  let partLoads: (readonly string[])[];
   let monitors: { readonly program: string; readonly onLine: (line: string) => void; readonly onEnd: (code: number | null) => void }[];
   let reconciler: Reconciler;
 
@@ -24,7 +24,7 @@ describe('the reconciler', () => {
     clock = createTestClock(NOW);
     wanted = inputs([device(1)]);
     loads = 0;
-    fragmentLoads = [];
+    partLoads = [];
     monitors = [];
     reconciler = start();
   });
@@ -35,9 +35,9 @@ describe('the reconciler', () => {
         loads += 1;
         return wanted;
       },
-      loadFragments: async (keys) => {
-        fragmentLoads.push(keys);
-        return wanted.fragments;
+      loadPart: async (keys) => {
+        partLoads.push(keys);
+        return { ...wanted, devices: wanted.devices.filter(({ userId }) => keys.includes(`user:${userId}`)) };
       },
       kernel: createKernel(machine.run, log),
       watch: (argv, onLine, onEnd) => {
@@ -70,7 +70,7 @@ describe('the reconciler', () => {
     const [{ userId }] = wanted.devices as [NetworkInputs['devices'][number]];
     wanted = inputs([device(1)], [[`user:${userId}`, [rule]]]);
     expect(await reconciler.request([`user:${userId}`])).toMatchObject({ kind: 'applied' });
-    expect([loads, fragmentLoads]).toEqual([1, [[`user:${userId}`]]]);
+    expect([loads, partLoads]).toEqual([1, [[`user:${userId}`]]]);
     expect(lines()).toEqual([
       'nft -f -',
       'conntrack -D -s 10.3.2.2/32',
@@ -94,7 +94,7 @@ describe('the reconciler', () => {
     expect(await reconciler.request()).toMatchObject({ kind: 'failed' });
     machine.broken.clear();
     expect(await reconciler.request(['global'])).toMatchObject({ kind: 'applied' });
-    expect([loads, fragmentLoads]).toEqual([3, []]);
+    expect([loads, partLoads]).toEqual([3, []]);
     expect(machine.peers.has(keyOf(2))).toBe(true);
   });
 
@@ -207,7 +207,7 @@ describe('the reconciler', () => {
     const kernel = createKernel((argv, options) => (argv[0] === 'conntrack' ? Promise.reject(new Unavailable('no conntrack')) : run(argv, options)), log);
     const other = createReconciler({
       load: async () => wanted,
-      loadFragments: async () => new Map(),
+      loadPart: async () => wanted,
       kernel,
       watch: () => () => {},
       clock,
@@ -243,6 +243,61 @@ describe('the reconciler', () => {
     machine.hasLink = false;
     await reconciler.request();
     expect(machine.peers.get(keyOf(1))?.endpoint).toBe('198.51.100.7:1234');
+  });
+
+  it('reads no more than a user’s part when a device of theirs changes, and gives who returns the endpoint they had', async () => {
+    wanted = inputs([device(1), device(2)]);
+    await reconciler.request();
+    await isMarked();
+    forget();
+    Object.assign(machine.peers.get(keyOf(2)) ?? {}, { endpoint: '198.51.100.7:1234' });
+    const key = `user:${device(2).userId}` as const;
+    wanted = inputs([device(1), device(2, { disabledAt: NOW })]);
+    await reconciler.request([key]);
+    expect([...machine.peers.keys()]).toEqual([keyOf(1)]);
+    expect(machine.changes.at(0)?.stdin).toBe(
+      'delete element inet wiregui sources4 { 10.3.2.3/32 }\ndelete element inet wiregui sources6 { fd00::3:2:3/128 }\n',
+    );
+    wanted = inputs([device(1), device(2)]);
+    await reconciler.request([key]);
+    expect(machine.peers.get(keyOf(2))?.endpoint).toBe('198.51.100.7:1234');
+    expect([loads, partLoads]).toEqual([1, [[key], [key]]]);
+    expect(lines().join()).not.toContain(keyOf(1));
+  });
+
+  it('wakes when a device ends that a part has brought', async () => {
+    await reconciler.request();
+    wanted = inputs([device(1), device(2, { expiresAt: new Date(NOW.getTime() + 5_000) })]);
+    await reconciler.request([`user:${device(2).userId}`]);
+    expect(machine.peers.has(keyOf(2))).toBe(true);
+    clock.advance(5_000);
+    await until('the peer is gone', () => !machine.peers.has(keyOf(2)));
+  });
+
+  it('reads everything when networks behind devices change, or very many users', async () => {
+    wanted = inputs([device(1), device(2)]);
+    await reconciler.request();
+    wanted = inputs([device(1), device(2, { allowedSubnets: ['192.168.7.0/24' as Cidr] })]);
+    await reconciler.request([`user:${device(2).userId}`]);
+    expect([loads, machine.peers.get(keyOf(2))?.allowedIps]).toEqual([2, '10.3.2.3/32,fd00::3:2:3/128,192.168.7.0/24']);
+    await reconciler.request(Array.from({ length: 101 }, (_, number) => `user:${device(number).userId}` as const));
+    expect(loads).toBe(3);
+  });
+
+  it('looks at the kernel again and again, and reads the database anew after five minutes', async () => {
+    await reconciler.start();
+    for (let looks = 0; looks < 5; looks += 1) {
+      clock.advance(10_000);
+      await reconciler.settled();
+    }
+    expect(loads).toBe(1);
+    machine.peers.clear();
+    clock.advance(10_000);
+    await reconciler.settled();
+    expect([loads, machine.peers.size, reconciler.drift().length]).toEqual([1, 1, 1]);
+    clock.advance(5 * 60_000);
+    await reconciler.settled();
+    expect(loads).toBe(2);
   });
 
   it('begins a monitor anew that has ended, and looks at what it may have missed', async () => {
