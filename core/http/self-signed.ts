@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { KeyObject, randomBytes } from 'node:crypto';
 import type { KeyAndCertificate } from './certificates.ts';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
@@ -27,8 +27,7 @@ export async function makeSelfSigned(names: readonly string[], now: Date): Promi
       new ExtendedKeyUsageExtension(['1.3.6.1.5.5.7.3.1']), // id-kp-serverAuth
     ],
   });
-  const der = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
-  const key = ['-----BEGIN PRIVATE KEY-----', ...(der.match(/.{1,64}/g) ?? []), '-----END PRIVATE KEY-----', ''].join('\n');
+  const key = KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }).toString();
   return { key, certificate: `${certificate.toString('pem')}\n` };
 }
 

@@ -1,3 +1,4 @@
+import { KeyObject } from 'node:crypto';
 import type { KeyAndCertificate } from '#core';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
@@ -10,16 +11,15 @@ export async function makeSigningRequest(names: readonly string[]): Promise<Pick
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const extensions = [new SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns' as const, value })))];
   const request = await Pkcs10CertificateRequestGenerator.create({ name: '', keys, signingAlgorithm: ALGORITHM, extensions });
-  return { request: new Uint8Array(request.rawData), key: await exportKey(keys.privateKey) };
+  return { request: new Uint8Array(request.rawData), key: pemOf(keys.privateKey) };
 }
 
 /** A key for an account at an authority. */
 export async function makeAccountKey(): Promise<string> {
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-  return exportKey(keys.privateKey);
+  return pemOf(keys.privateKey);
 }
 
-async function exportKey(key: CryptoKey): Promise<string> {
-  const der = Buffer.from(await crypto.subtle.exportKey('pkcs8', key)).toString('base64');
-  return ['-----BEGIN PRIVATE KEY-----', ...(der.match(/.{1,64}/g) ?? []), '-----END PRIVATE KEY-----', ''].join('\n');
+function pemOf(key: CryptoKey): string {
+  return KeyObject.from(key).export({ type: 'pkcs8', format: 'pem' }).toString();
 }

@@ -1,4 +1,4 @@
-import { randomBytes, webcrypto } from 'node:crypto';
+import { KeyObject, randomBytes, webcrypto } from 'node:crypto';
 import { eq } from 'drizzle-orm';
 import { type Actor, authorize, Conflict, type Host, systemActor } from '#core';
 import { keysOf, type StoredKey } from './store.ts';
@@ -99,9 +99,8 @@ async function generate(now: Date): Promise<KeyPair> {
     signingAlgorithm: RSA,
     keys: keys as Parameters<typeof X509CertificateGenerator.createSelfSigned>[0]['keys'],
   });
-  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
-  const lines = der.match(/.{1,64}/g) ?? [];
-  return { privateKey: ['-----BEGIN PRIVATE KEY-----', ...lines, '-----END PRIVATE KEY-----', ''].join('\n'), certificate: certificate.toString('pem') };
+  const privateKey = KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }).toString();
+  return { privateKey, certificate: certificate.toString('pem') };
 }
 
 /** Positive and never the same twice (RFC 5280, 4.1.2.2). */
