@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { desc } from 'drizzle-orm';
+import { desc, gt } from 'drizzle-orm';
 import type { Actor } from '../accounts/permissions.ts';
 import type { Queries, ReadQueries } from '../db/open.ts';
 import type { Clock } from '../system/clock.ts';
+import { nextTurn } from '../system/turn.ts';
 import { auditLog, type Changes } from './tables.ts';
 
 export interface AuditEntry {
@@ -21,7 +22,8 @@ export interface Audit {
 }
 
 const GENESIS = '0'.repeat(64);
-const PAGE = 5_000;
+/** Read and hashed at once; other work has its turn after it. */
+const PORTION = 500;
 
 type Row = typeof auditLog.$inferSelect;
 
@@ -45,13 +47,14 @@ export function createAudit(clock: Clock): Audit {
     },
     async firstBroken(db) {
       let previous = { seq: 0, hash: GENESIS };
-      for (let offset = 0; ; offset += PAGE) {
-        const rows = await db.select().from(auditLog).orderBy(auditLog.seq).limit(PAGE).offset(offset);
+      for (;;) {
+        const rows = await db.select().from(auditLog).where(gt(auditLog.seq, previous.seq)).orderBy(auditLog.seq).limit(PORTION);
         for (const row of rows) {
           if (row.seq !== previous.seq + 1 || row.hash !== chain(previous.hash, row)) return row.seq;
           previous = row;
         }
-        if (rows.length < PAGE) return null;
+        if (rows.length < PORTION) return null;
+        await nextTurn();
       }
     },
   };

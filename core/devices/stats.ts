@@ -64,6 +64,8 @@ export function createStats({ db, events, clock, log, traffic, isWatched, record
   /** Were there when this process began, so that what they have moved is told by the database's counters alone. */
   const inherited = new Set<PublicKey>();
   const owners = new Map<PublicKey, { readonly id: DeviceId; readonly userId: UserId }>();
+  // A key may come back with another's device.
+  for (const name of ['device.deleted', 'user.deleted'] as const) events.on(name, () => owners.clear());
   let writtenAtMs = Number.NEGATIVE_INFINITY;
   let latest: Poll | null = null;
 
@@ -153,10 +155,7 @@ export function createStats({ db, events, clock, log, traffic, isWatched, record
       const known = new Map(found.map((device) => [device.publicKey, device]));
       for (const { publicKey, endpoint, latestHandshake, rxBytes, txBytes } of part) {
         const device = known.get(publicKey);
-        // What is nobody's any more is looked for anew; what is another's is theirs from now on.
-        owners.delete(publicKey);
         if (!device) continue;
-        owners.set(publicKey, { id: device.id, userId: device.userId });
         await tx
           .update(devices)
           .set({ remoteIp: addressOf(endpoint), latestHandshake, rxBytes, txBytes })

@@ -1,7 +1,7 @@
 import { messageOf, Unavailable } from '../errors.ts';
 import type { Log } from '../system/log.ts';
 import type { Run } from '../system/run.ts';
-import type { DesiredState } from './desired.ts';
+import type { DesiredPeer, DesiredState } from './desired.ts';
 import type { Cidr, PublicKey } from './inputs.ts';
 import { createIp } from './ip.ts';
 import { createNft } from './nft.ts';
@@ -45,11 +45,16 @@ export function createKernel(run: Run, log: Log): Kernel {
     if (step.kind === 'add-address') return ip.addAddress(name, step.address);
     if (step.kind === 'remove-address') return ip.removeAddress(name, step.address);
     if (step.kind === 'apply-ruleset') return nft.apply(step.batch);
-    if (step.kind === 'set-peers') return wg.setPeers(name, step.peers, gone);
+    if (step.kind === 'set-peers') return setPeers(name, step.peers);
     if (step.kind === 'remove-peers') return removePeers(name, step.publicKeys);
     if (step.kind === 'add-route') return ip.addRoute(name, step.route);
     if (step.kind === 'remove-route') return ip.removeRoute(name, step.route);
     return forgetFlows(step.networks);
+  }
+
+  async function setPeers(name: string, peers: readonly DesiredPeer[]): Promise<void> {
+    await wg.setPeers(name, peers, gone);
+    for (const { publicKey } of peers) gone.delete(publicKey);
   }
 
   async function removePeers(name: string, publicKeys: readonly PublicKey[]): Promise<void> {

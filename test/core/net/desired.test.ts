@@ -60,6 +60,8 @@ describe('the desired state', () => {
     );
   });
 
+  const ROTATED = { presharedKey: 'another' as DeviceInput['presharedKey'] };
+  const MOVED = { ipv6: null };
   const owners = fc.shuffledSubarray([1, 2, 3, 4].map((number) => device(number).userId));
   const rules: fc.Arbitrary<readonly NftRule[]> = fc.array(fc.record({ verdict: fc.constantFrom('accept', 'drop') }), { maxLength: 2 });
   const fragments = fc.dictionary(fc.constantFrom('global', ...[1, 2, 3, 4].map((number) => `user:${device(number).userId}`)), rules) as fc.Arbitrary<
@@ -72,7 +74,8 @@ describe('the desired state', () => {
         const ownedByFour = (list: readonly DeviceInput[]) => list.map((item, index) => ({ ...item, userId: device((index % 4) + 1).userId }));
         const isChanging = ({ userId }: Pick<DeviceInput, 'userId'>) => changing.includes(userId);
         const keys: FragmentKey[] = ['global', ...changing.map((userId) => `user:${userId}` as const)];
-        const [old, fresh] = [ownedByFour(before).filter((item) => isChanging(item) || Number(item.ipv4?.at(-1)) % 2 === 0), ownedByFour(after)];
+        const old = ownedByFour(before).filter((item) => isChanging(item) || Number(item.ipv4?.at(-1)) % 2 === 0);
+        const fresh = ownedByFour(after).map((item) => ({ ...item, ...(item.expiresAt && ROTATED), ...(item.user.lastSignedInAt && MOVED) }));
         const list = [...old.filter((item) => !isChanging(item)), ...fresh.filter(isChanging)];
         const ofAll = { ...oldRules, ...Object.fromEntries(keys.map((key) => [key, newRules[key]])) };
         const entries = (Object.entries(ofAll) as [FragmentKey, readonly NftRule[] | undefined][]).flatMap(([key, some]) =>

@@ -51,6 +51,18 @@ describe('wg', () => {
     expect(await parseDump('(none)\t(none)\t58862\t0x10\n')).toEqual({ privateKey: null, listenPort: 58862, fwmark: '0x10', peers: new Map() });
   });
 
+  it('tells where those are who are asked about and have been heard of', async () => {
+    const { run } = recorder({ 'wg show wg-test endpoints': `${keyOf(1)}\t198.51.100.7:1\n${keyOf(2)}\t(none)\n${keyOf(3)}\t[2001:db8::1]:2\n` });
+    expect(await createWg(run).endpoints('wg-test', [keyOf(2), keyOf(3)])).toEqual(new Map([[keyOf(3), '[2001:db8::1]:2']]));
+  });
+
+  it('tells of those alone who were ever heard of, and how many there are', async () => {
+    const lines = ['(none)\t(none)\t51820\toff', 'a\tpsk\t(none)\t10.3.2.2/32\t0\t0\t0\toff', 'b\tpsk\t198.51.100.7:1\t10.3.2.3/32\t0\t148\t0\toff'];
+    const { run } = recorder({ 'wg show wg-test dump': `${lines.join('\n')}\n` });
+    const { peerCount, met } = await createWg(run).traffic('wg-test');
+    expect([peerCount, met.map(({ publicKey, rxBytes }) => [publicKey, rxBytes])]).toEqual([2, [['b', 148]]]);
+  });
+
   it('is given secrets on standard input and never as arguments', async () => {
     const { run, asked } = recorder();
     const state = desired(inputs([device(1)]), NOW);

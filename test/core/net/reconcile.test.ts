@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Cidr, NetworkInputs, NftRule } from '../../../core/net/inputs.ts';
+import type { Cidr, DeviceInput, NetworkInputs, NftRule } from '../../../core/net/inputs.ts';
 import { createKernel } from '../../../core/net/kernel.ts';
 import { createReconciler, type Reconciler } from '../../../core/net/reconcile.ts';
 import { createTestClock, type TestClock } from '../../support/clock.ts';
@@ -263,6 +263,10 @@ describe('the reconciler', () => {
     expect(machine.peers.get(keyOf(2))?.endpoint).toBe('198.51.100.7:1234');
     expect([loads, partLoads]).toEqual([1, [[key], [key]]]);
     expect(lines().join()).not.toContain(keyOf(1));
+    Object.assign(machine.peers.get(keyOf(2)) ?? {}, { endpoint: '203.0.113.5:99' });
+    wanted = inputs([device(1), device(2, { presharedKey: 'another' as DeviceInput['presharedKey'] })]);
+    await reconciler.request([key]);
+    expect(machine.peers.get(keyOf(2))).toMatchObject({ presharedKey: 'another', endpoint: '203.0.113.5:99' });
   });
 
   it('wakes when a device ends that a part has brought', async () => {
@@ -277,11 +281,22 @@ describe('the reconciler', () => {
   it('reads everything when networks behind devices change, or very many users', async () => {
     wanted = inputs([device(1), device(2)]);
     await reconciler.request();
+    await reconciler.request(Array.from({ length: 100 }, (_, number) => `user:${device(number).userId}` as const));
+    expect(loads).toBe(1);
+    await reconciler.request(Array.from({ length: 101 }, (_, number) => `user:${device(number).userId}` as const));
+    expect(loads).toBe(2);
     wanted = inputs([device(1), device(2, { allowedSubnets: ['192.168.7.0/24' as Cidr] })]);
     await reconciler.request([`user:${device(2).userId}`]);
-    expect([loads, machine.peers.get(keyOf(2))?.allowedIps]).toEqual([2, '10.3.2.3/32,fd00::3:2:3/128,192.168.7.0/24']);
-    await reconciler.request(Array.from({ length: 101 }, (_, number) => `user:${device(number).userId}` as const));
-    expect(loads).toBe(3);
+    expect([loads, machine.peers.get(keyOf(2))?.allowedIps]).toEqual([3, '10.3.2.3/32,fd00::3:2:3/128,192.168.7.0/24']);
+  });
+
+  it('puts the table right together with a user’s part', async () => {
+    await reconciler.start();
+    await isMarked();
+    machine.table?.push('another rule');
+    monitors.find(({ program }) => program.startsWith('nft'))?.onLine('add rule inet wiregui global another rule');
+    await reconciler.request([`user:${device(1).userId}`]);
+    expect(machine.table).not.toContain('another rule');
   });
 
   it('looks at the kernel again and again, and reads the database anew after five minutes', async () => {

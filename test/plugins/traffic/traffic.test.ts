@@ -202,6 +202,18 @@ describe('traffic', () => {
       ]);
     });
 
+    it('is no longer that of a device whose key another has now', async () => {
+      const told: (readonly unknown[])[] = [];
+      peers.box.app.events.on('peers.polled', ({ rates }) => void told.push([...rates].map(([id, { userId }]) => [id, userId])));
+      count(device.key, 2_000, 3_000);
+      await peers.poll();
+      await api.call('DELETE', `/devices/${device.id}`);
+      const { body } = await bob.call('POST', '/devices', { name: 'Phone', public_key: device.key });
+      count(device.key, 4_000, 5_000);
+      await peers.poll();
+      expect(told).toEqual([[[device.id, device.userId]], [[body.id, body.user_id]]]);
+    });
+
     it('ends for an administrator who is one no longer', async () => {
       const { body: carol } = await api.call('POST', '/users', { email: 'carol@example.com', password: 'a password for carol', role: 'admin' });
       const browser = await peers.box.signedIn({ email: 'carol@example.com', password: 'a password for carol' });
