@@ -164,7 +164,10 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     const state = withPart(before, keys, await loadPart(keys), clock.now());
     if (state === null) return false;
     nextChangeAt = state.nextChangeAt;
-    await make(state, planBetween(before, state));
+    await nextTurn();
+    const steps = planBetween(before, state);
+    await nextTurn();
+    await make(state, steps);
     return true;
   }
 
