@@ -5,6 +5,7 @@ import { createFactors } from './accounts/factors.ts';
 import { createFlows } from './accounts/flows.ts';
 import { createIdentities } from './accounts/identities.ts';
 import { keepAWayIn } from './accounts/local-sign-in.ts';
+import type { Actor } from './accounts/permissions.ts';
 import { readProviderSeed } from './accounts/provider-seed.ts';
 import { createRecoveryCodes } from './accounts/recovery-codes.ts';
 import type { SessionData } from './accounts/session-data.ts';
@@ -13,10 +14,10 @@ import { createSessions } from './accounts/sessions.ts';
 import { createSetup } from './accounts/setup.ts';
 import { createSignIn } from './accounts/sign-in.ts';
 import type { User } from './accounts/store.ts';
-import { hasAdminUsed } from './accounts/store.ts';
+import { hasAdminUsed, userById } from './accounts/store.ts';
 import { createThrottle } from './accounts/throttle.ts';
 import { createUsers } from './accounts/users.ts';
-import { vpnSessionNotice } from './accounts/vpn-session.ts';
+import { nextVpnSessionNotice, vpnSessionNotice } from './accounts/vpn-session.ts';
 import { createAudit } from './audit/audit.ts';
 import { createForeignActs } from './audit/foreign.ts';
 import type { Config } from './config.ts';
@@ -60,7 +61,7 @@ import { secondStepPages } from './pages/second-step.ts';
 import { settingsNav, settingsPages } from './pages/settings.ts';
 import { setupPages } from './pages/setup.ts';
 import { signInPages } from './pages/sign-in.ts';
-import { signInAgain } from './pages/sign-in-again.ts';
+import { signInAgainPages } from './pages/sign-in-again.ts';
 import { userPages } from './pages/users.ts';
 import {
   accountPanelSlot,
@@ -305,7 +306,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     ...diagnosticsPages({ ...pageParts, jobs, dataDirectory: config.dataDirectory, panels: () => host.all(diagnosticsPanelSlot) }),
     ...notificationPages(pageParts),
     ...searchPages(search),
-    signInAgain,
+    ...signInAgainPages,
     ...provisionalPages({ provisional }),
     ...auditPages(pageParts),
     ...pluginPages({ ...pageParts, isSafeMode: () => isSafeMode, leaveSafeMode }),
@@ -314,7 +315,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
       method: 'GET',
       path: '/live',
       permission: 'account.own',
-      handle: ({ actor, query }) => raw('text/event-stream', live.open(actor, { wantsRates: query.has('rates') })),
+      handle: async ({ actor, query }) => raw('text/event-stream', live.open(actor, { rates: query.get('rates'), nextNotice: await noticesOf(actor) })),
     },
   ];
 
@@ -402,6 +403,12 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     const notice = vpnSessionNotice(user, vpnSessionDuration, clock.now());
     const hasDevices = notice !== null && (await countDevices(db, user.id)) > 0;
     return { unread: user.role === 'admin' ? await notifications.countUnread() : 0, vpnSession: hasDevices ? notice : null };
+  }
+
+  async function noticesOf({ userId }: Actor): Promise<(now: Date) => Date | null> {
+    const user = userId === null ? null : await userById(db, userId);
+    const { vpnSessionDuration } = await settings.read(sections.security);
+    return (now) => user && nextVpnSessionNotice(user, vpnSessionDuration, now);
   }
 
   /** What plugins offer beside the password; one that cannot say keeps nobody else from being offered. */

@@ -7,13 +7,20 @@ import type { Clock } from '../system/clock.ts';
 /** Tells open pages that something they show has changed (server-sent events, WHATWG HTML §9.2). */
 export interface Live {
   /** The stream of one browser; it ends by itself, and the browser comes back and is authenticated anew. */
-  open(actor: Actor, options?: { readonly wantsRates?: boolean }): Readable;
+  open(actor: Actor, options?: LiveOptions): Readable;
   /** Whether somebody looks at rates. */
   isWatched(): boolean;
   closeAll(): void;
 }
 
-export type LiveTopic = 'devices' | 'users' | 'network' | 'notifications' | 'plugins';
+interface LiveOptions {
+  /** `total` and ids of devices whose rates the page shows, with spaces between; empty for all that the actor may see. */
+  readonly rates?: string | null;
+  /** When what the page says of the VPN session next changes by itself. */
+  readonly nextNotice?: (now: Date) => Date | null;
+}
+
+type LiveTopic = 'devices' | 'users' | 'network' | 'notifications' | 'plugins' | 'vpn-session';
 
 const HEARTBEAT_MS = 20_000;
 const LONGEST_MS = 5 * 60_000;
@@ -24,7 +31,8 @@ interface Listener {
   readonly actor: Actor;
   readonly stream: PassThrough;
   readonly topics: Set<LiveTopic>;
-  readonly wantsRates: boolean;
+  /** Null: none. */
+  readonly wanted: 'all' | ReadonlySet<string> | null;
 }
 
 export function createLive(events: EventBus, clock: Clock): Live {
@@ -53,17 +61,20 @@ export function createLive(events: EventBus, clock: Clock): Live {
   events.on('notifications.changed', () => publish('notifications', admins('diagnostics.read')));
   events.on('plugins.changed', () => publish('plugins', admins('plugins.manage')));
   events.on('peers.polled', ({ rates }) => {
-    const everybodys = ratesMessage(rates);
-    for (const { actor, stream, wantsRates } of listeners) {
+    const everybodys = ratesOf(rates, () => true);
+    for (const { actor, stream, wanted } of listeners) {
       // Whoever reads too slowly misses some.
-      if (!wantsRates || stream.writableEnded || stream.writableNeedDrain) continue;
-      stream.write(allows(actor, 'devices.manage') ? everybodys : ratesMessage(ratesOf(rates, actor.userId)));
+      if (wanted === null || stream.writableEnded || stream.writableNeedDrain) continue;
+      stream.write(ratesMessage(allows(actor, 'devices.manage') ? everybodys : ratesOf(rates, ({ userId }) => userId === actor.userId), wanted));
     }
   });
   // The stream of somebody disabled, demoted or signed out ends; the next one is refused.
   events.on('session.ended', ({ userId }) => endWhere((actor) => actor.userId === userId));
   events.on('user.changed', ({ userId }) => endWhere((actor) => actor.userId === userId));
   events.on('user.deleted', ({ userId }) => endWhere((actor) => actor.userId === userId));
+  // These decide how long VPN sessions last; the next stream counts anew.
+  events.on('user.signed-in', ({ userId }) => endWhere((actor) => actor.userId === userId));
+  events.on('settings.changed', ({ section }) => endWhere(() => section === 'security'));
 
   function endWhere(concerns: (actor: Actor) => boolean): void {
     for (const listener of listeners) {
@@ -73,18 +84,37 @@ export function createLive(events: EventBus, clock: Clock): Live {
     }
   }
 
+  /** The cancelling of it is the answer. */
+  function tellOfVpnSession(listener: Listener, nextNotice: NonNullable<LiveOptions['nextNotice']>): () => void {
+    let cancel = () => {};
+    const wait = () => {
+      const now = clock.now();
+      const next = nextNotice(now);
+      if (next === null || next.getTime() - now.getTime() > LONGEST_MS) return;
+      cancel = clock.after(next.getTime() - now.getTime(), () => {
+        listener.topics.add('vpn-session');
+        deliver(listener);
+        wait();
+      });
+    };
+    wait();
+    return () => cancel();
+  }
+
   return {
-    isWatched: () => [...listeners].some(({ wantsRates }) => wantsRates),
-    open(actor, { wantsRates = false } = {}) {
+    isWatched: () => [...listeners].some(({ wanted }) => wanted !== null),
+    open(actor, { rates = null, nextNotice = () => null } = {}) {
       const stream = new PassThrough();
-      const listener: Listener = { actor, stream, topics: new Set(), wantsRates };
+      const listener: Listener = { actor, stream, topics: new Set(), wanted: rates === '' ? 'all' : rates === null ? null : new Set(rates.split(' ')) };
       const stopBeating = beat(clock, stream);
+      const stopTelling = tellOfVpnSession(listener, nextNotice);
       const stopWaiting = clock.after(LONGEST_MS, () => stream.end());
       listeners.add(listener);
       stream.write('retry: 2000\n\n');
       stream.on('close', () => {
         listeners.delete(listener);
         stopBeating();
+        stopTelling();
         stopWaiting();
       });
       return stream;
@@ -93,18 +123,29 @@ export function createLive(events: EventBus, clock: Clock): Live {
   };
 }
 
-/** Bytes a second, received and sent by this box: of all together, and of each device that moves something. */
-function ratesMessage(rates: Poll['rates']): string {
-  const devices = [...rates].map(([id, { rxBytes, txBytes }]) => [id, [Math.round(rxBytes), Math.round(txBytes)] as const] as const);
-  const sum = (at: 0 | 1) => devices.reduce((total, [, rate]) => total + rate[at], 0);
-  return `event: rates\ndata: ${JSON.stringify({ total: [sum(0), sum(1)], devices: Object.fromEntries(devices) })}\n\n`;
+type Rate = readonly [received: number, sent: number];
+
+interface Rates {
+  readonly total: Rate;
+  /** Devices that move something. */
+  readonly devices: ReadonlyMap<string, Rate>;
 }
 
-function ratesOf(rates: Poll['rates'], userId: UserId | null): Poll['rates'] {
-  return new Map([...rates].filter(([, rate]) => rate.userId === userId));
+/** In whole bytes a second, of those that are chosen. */
+function ratesOf(rates: Poll['rates'], isChosen: (of: { readonly userId: UserId }) => boolean): Rates {
+  const chosen = [...rates].filter(([, rate]) => isChosen(rate));
+  const devices = new Map(chosen.map(([id, { rxBytes, txBytes }]): [string, Rate] => [id, [Math.round(rxBytes), Math.round(txBytes)]]));
+  return { devices, total: [...devices.values()].reduce<Rate>(([rx, tx], [alsoRx, alsoTx]) => [rx + alsoRx, tx + alsoTx], [0, 0]) };
+}
+
+function ratesMessage({ total, devices }: Rates, wanted: 'all' | ReadonlySet<string>): string {
+  const shown = wanted === 'all' ? [...devices] : [...wanted].map((id) => [id, devices.get(id)] as const);
+  // What is undefined is left out.
+  return `event: rates\ndata: ${JSON.stringify({ total, devices: Object.fromEntries(shown) })}\n\n`;
 }
 
 function deliver({ stream, topics }: Listener): void {
+  if (stream.writableEnded) return;
   for (const topic of topics) stream.write(`event: ${topic}\ndata: {}\n\n`);
   topics.clear();
 }

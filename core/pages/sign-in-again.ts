@@ -1,12 +1,21 @@
-import { localPath, type Route, redirect } from '../http/route.ts';
+import { localPath, type Route, redirect, view } from '../http/route.ts';
 
-/** Leads through a fresh sign-in and back: a new VPN session begins with all factors, never by a click alone. */
-export const signInAgain: Route = {
-  method: 'POST',
-  path: '/account/sign-in-again',
-  permission: 'account.own',
-  handle({ form, session }) {
-    session.end();
-    return redirect(`/login?return_to=${encodeURIComponent(localPath(form.get('returnTo')))}`);
+/** What a page that is open says of the VPN session, as it changes, and the way through a fresh sign-in and back. */
+export const signInAgainPages: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/account/vpn-session',
+    permission: 'account.own',
+    handle: ({ query }) => view('core/_vpn-session', { url: localPath(query.get('return_to')), arrives: query.has('arrives') }),
   },
-};
+  {
+    method: 'POST',
+    path: '/account/sign-in-again',
+    permission: 'account.own',
+    // A new VPN session begins with all factors, never by a click alone.
+    handle({ form, session }) {
+      session.end();
+      return redirect(`/login?return_to=${encodeURIComponent(localPath(form.get('returnTo')))}`);
+    },
+  },
+];

@@ -52,28 +52,54 @@ function showRates() {
     const ids = place.dataset.rate.split(' ');
     const parts = ids[0] === 'total' ? [rates.total] : ids.map((id) => rates.devices[id] ?? [0, 0]);
     const shown = { upload: parts.reduce((sum, [rx]) => sum + rx, 0), download: parts.reduce((sum, [, tx]) => sum + tx, 0) };
-    for (const value of place.querySelectorAll('[data-direction]')) value.textContent = formatRate(shown[value.dataset.direction]);
+    for (const value of place.querySelectorAll('[data-direction]')) {
+      const bytes = shown[value.dataset.direction];
+      value.textContent = bytes === 0 ? (place.dataset.idle ?? formatRate(0)) : formatRate(bytes);
+    }
   }
 }
 
-let source = null;
+/** More than these do not fit into an address: then all of them come. */
+const mostRates = 150;
 
-/** What the server says has changed becomes an event that parts of the page wait for. Rates are asked for while somebody sees them. */
+/** The stream with the rates that somebody sees now. */
+function streamPath() {
+  const ids = new Set([...document.querySelectorAll('[data-rate]')].flatMap(({ dataset }) => dataset.rate.split(' ')));
+  if (document.hidden || ids.size === 0) return '/live';
+  return `/live?${new URLSearchParams({ rates: ids.size > mostRates ? '' : [...ids].join(' ') })}`;
+}
+
+const topics = ['devices', 'users', 'network', 'notifications', 'plugins', 'vpn-session'];
+const tell = (topic) => document.body.dispatchEvent(new CustomEvent(`live:${topic}`));
+let source = null;
+let sourcePath = '';
+
+/** What the server says has changed becomes an event that parts of the page wait for. */
 function listen() {
-  source?.close();
-  const wantsRates = !document.hidden && document.querySelector('[data-rate]') !== null;
-  source = new EventSource(wantsRates ? '/live?rates' : '/live');
-  for (const topic of ['devices', 'users', 'network', 'notifications', 'plugins']) {
-    source.addEventListener(topic, () => document.body.dispatchEvent(new CustomEvent(`live:${topic}`)));
-  }
+  const path = streamPath();
+  if (path === sourcePath) return;
+  const before = source;
+  let wasOpen = false;
+  source = new EventSource(path);
+  sourcePath = path;
+  for (const topic of topics) source.addEventListener(topic, () => tell(topic));
+  source.addEventListener('open', () => {
+    // Nothing is missed between the two, but anything may have happened while there was none.
+    before?.close();
+    if (wasOpen) topics.forEach(tell);
+    wasOpen = true;
+  });
   source.addEventListener('rates', ({ data }) => {
     rates = JSON.parse(data);
     showRates();
   });
 }
 
+let countingDown;
+
 /** Counts down to moments; where something is decided then, asks for the page anew. */
 function countDown() {
+  clearTimeout(countingDown);
   const places = document.querySelectorAll('[data-countdown]');
   if (places.length === 0) return;
   for (const place of places) {
@@ -82,7 +108,7 @@ function countDown() {
     place.textContent = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
     if (leftMs < -1000 && 'reload' in place.dataset) return location.reload();
   }
-  setTimeout(countDown, 500);
+  countingDown = setTimeout(countDown, 500);
 }
 
 countDown();
@@ -90,11 +116,21 @@ compareClocks();
 document.addEventListener('htmx:after:swap', () => {
   enhance(document);
   showRates();
+  countDown();
+  if (source) listen();
 });
 document.addEventListener('wiregui:replaced', () => enhance(document));
 enhance(document);
 if ('live' in document.body.dataset) {
   listen();
-  document.addEventListener('visibilitychange', () => document.querySelector('[data-rate]') && listen());
-  addEventListener('pagehide', () => source.close());
+  document.addEventListener('visibilitychange', listen);
+  addEventListener('pagehide', () => {
+    source.close();
+    sourcePath = '';
+  });
+  addEventListener('pageshow', ({ persisted }) => {
+    if (!persisted) return;
+    listen();
+    topics.forEach(tell);
+  });
 }

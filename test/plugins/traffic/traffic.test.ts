@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { apiOf, type TestApi } from '../../support/api.ts';
-import { createPeers, type TestPeers } from './peers.ts';
+import { createPeers, type TestPeers } from '../../support/peers.ts';
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;

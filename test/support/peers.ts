@@ -1,6 +1,6 @@
-import { createMachine } from '../../core/net/machine.ts';
-import { createTestApp, type TestApp } from '../../support/app.ts';
-import type { Network } from '../../support/network.ts';
+import { createMachine } from '../core/net/machine.ts';
+import { createTestApp, type TestApp } from './app.ts';
+import type { Network } from './network.ts';
 
 export interface Counters {
   readonly rx: number;
