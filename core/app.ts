@@ -233,6 +233,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
     serverPublicKey,
     peers: async () => (reconciler.status().kind === 'off' ? [] : [...(await reconciler.peers().catch(() => new Map())).values()]),
     drift: reconciler.drift,
+    driftCount: reconciler.driftCount,
     ruleset: reconciler.ruleset,
     status: reconciler.status,
   };
@@ -248,7 +249,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   });
   const boxState: BoxState = {
     network: () => reconciler.status(),
-    driftCount: () => reconciler.drift().length,
+    driftCount: reconciler.driftCount,
     jobs: jobs.states,
     plugins: () => host.statuses().map(({ plugin, state }) => ({ id: plugin.manifest.id, state: state.kind })),
     vitals: watchVitals,

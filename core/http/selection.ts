@@ -60,7 +60,7 @@ export function selectionPages<Thing>({ root, permission, acts, find, name }: Se
       permission,
       async handle({ query, session }) {
         const act = actIn(query);
-        const things = await find(query.getAll('id').slice(0, MOST));
+        const things = await find(query.getAll('chosen').slice(0, MOST));
         const returnTo = localPath(query.get('returnTo') || root);
         if (act && things.length > 0) return ask(act, things, returnTo, { values: {}, errors: {} });
         session.flash('warning', en.selection.nothing);
@@ -75,7 +75,7 @@ export function selectionPages<Thing>({ root, permission, acts, find, name }: Se
         const { form, session } = request;
         const act = actIn(form);
         if (!act) throw new NotFound(en.errors.notFound);
-        const ids = form.getAll('id').slice(0, MOST);
+        const ids = form.getAll('chosen').slice(0, MOST);
         const returnTo = localPath(form.get('returnTo') || root);
         return orShowAgain(
           async () => {
@@ -90,6 +90,6 @@ export function selectionPages<Thing>({ root, permission, acts, find, name }: Se
 
   function undoOf(act: SelectionAct<Thing>, ids: readonly string[], returnTo: string) {
     if (act.undoneBy === undefined) return undefined;
-    return { action: path, fields: [['act', act.undoneBy], ['returnTo', returnTo], ...ids.map((id) => ['id', id] as const)] as const };
+    return { action: path, fields: [['act', act.undoneBy], ['returnTo', returnTo], ...ids.map((id) => ['chosen', id] as const)] as const };
   }
 }

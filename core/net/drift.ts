@@ -27,7 +27,10 @@ interface DriftParts {
 export interface DriftWatch {
   start(): void;
   stop(): void;
+  /** The newest of them, newest first. */
   records(): readonly DriftRecord[];
+  /** All since the start. */
+  count(): number;
   readonly table: Pick<TableWatch, 'look' | 'isSuspect'>;
   /** Compares what was observed with what we left behind, and records what somebody else has done. */
   judge(state: DesiredState, observed: Pick<Observed, 'link' | 'wg' | 'missingForwarding'>): void;
@@ -45,6 +48,7 @@ const REVIVE_LONGEST_MS = 60_000;
 /** Notices what others change: `nft monitor` and `ip monitor` at once, and a slow look at everything (wg has no monitor). */
 export function createDriftWatch({ kernel, watch, clock, log, onChange, isBusy, request }: DriftParts): DriftWatch {
   const records: DriftRecord[] = [];
+  let count = 0;
   /** What ends each thing under way, by its name. */
   const stops = new Map<string, () => void>();
   const table = createTableWatch({ kernel, clock, log, note });
@@ -53,6 +57,7 @@ export function createDriftWatch({ kernel, watch, clock, log, onChange, isBusy, 
   function note(what: string): void {
     records.unshift({ at: clock.now(), what });
     records.splice(KEPT);
+    count += 1;
     log.warn({ what }, 'foreign change to the network repaired');
     onChange();
   }
@@ -109,6 +114,7 @@ export function createDriftWatch({ kernel, watch, clock, log, onChange, isBusy, 
 
   return {
     records: () => records,
+    count: () => count,
     table,
     start() {
       keepWatching(['nft', 'monitor'], onTableLine);

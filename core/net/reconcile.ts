@@ -33,6 +33,8 @@ export interface Reconciler {
   status(): NetworkStatus;
   /** Foreign changes that were put back, newest first. */
   drift(): readonly DriftRecord[];
+  /** How many were put back since the start. */
+  driftCount(): number;
   peers(): Promise<ReadonlyMap<PublicKey, ObservedPeer>>;
   /** Throws when the interface cannot be read: that is not the same as no peers. */
   traffic(): Promise<Traffic>;
@@ -208,6 +210,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     settled: async () => next ?? current ?? status,
     status: () => (current || next ? { kind: 'pending' } : status),
     drift: drift.records,
+    driftCount: drift.count,
     peers: () => kernel.peers(name),
     traffic: () => kernel.traffic(name),
     ruleset: () => kernel.listing(),
@@ -229,6 +232,7 @@ export function createIdleReconciler(why: string): Reconciler {
     settled: async () => status,
     status: () => status,
     drift: () => [],
+    driftCount: () => 0,
     peers: async () => new Map(),
     traffic: async () => ({ peerCount: 0, met: [] }),
     ruleset: async () => null,

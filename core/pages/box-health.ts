@@ -59,10 +59,10 @@ function networkLines({ interfaceName, status }: NetworkView): readonly HealthLi
   return [{ ...common, label: `${text.interface} ${interfaceName}`, text: said }, now.kind === 'applied' ? { ...ruleset, at: now.at } : ruleset];
 }
 
-function driftLine({ drift }: NetworkView): HealthLine {
+function driftLine({ drift, driftCount }: NetworkView): HealthLine {
   const [last] = drift();
   const line = { label: text.drift, path: '/admin/diagnostics' };
-  return last ? { ...line, color: 'yellow', text: text.repaired(drift().length), at: last.at } : { ...line, color: 'green', text: text.noDrift };
+  return last ? { ...line, color: 'yellow', text: text.repaired(driftCount()), at: last.at } : { ...line, color: 'green', text: text.noDrift };
 }
 
 function jobsLine(jobs: Jobs): HealthLine {

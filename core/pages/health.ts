@@ -40,7 +40,7 @@ export function healthPage({ db, network, host, jobs, isSafeMode }: HealthParts)
         version: VERSION,
         database: isDatabaseOk ? 'ok' : 'failed',
         network: status.kind === 'off' ? { state: 'off', why: status.why } : { state: status.kind },
-        drift_repaired: network.drift().length,
+        drift_repaired: network.driftCount(),
         safe_mode: isSafeMode(),
         plugins: Object.fromEntries(host.statuses().map(({ plugin, state }) => [plugin.manifest.id, state.kind])),
         jobs_failing: jobs

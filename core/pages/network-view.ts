@@ -6,8 +6,9 @@ export interface NetworkView {
   serverPublicKey(): Promise<string>;
   /** Peers as the kernel has them. */
   peers(): Promise<readonly PeerView[]>;
-  /** Foreign changes that were repaired, newest first. */
+  /** Foreign changes that were repaired, the newest first; those long ago are only counted. */
   drift(): readonly { readonly at: Date; readonly what: string }[];
+  driftCount(): number;
   /** Our table as the kernel lists it, or null while the data plane is off. */
   ruleset(): Promise<string | null>;
   status(): NetworkStatus;

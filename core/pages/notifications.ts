@@ -32,7 +32,7 @@ export function notificationPages({ notifications }: NotificationPageParts): rea
       path: `${ROOT}/clear`,
       permission,
       async handle({ form, session }) {
-        const id = form.get('id');
+        const id = form.get('notice');
         await (id ? notifications.clear(id) : notifications.clearAll());
         session.flash('success', id ? text.cleared : text.allCleared);
         return redirect(ROOT);
@@ -43,7 +43,7 @@ export function notificationPages({ notifications }: NotificationPageParts): rea
       path: `${ROOT}/read`,
       permission,
       async handle({ form }) {
-        const id = form.get('id');
+        const id = form.get('notice');
         await (id ? notifications.markRead(id) : notifications.markAllRead());
         return redirect(ROOT);
       },

@@ -190,7 +190,7 @@ export const movementSlot = slot<MovementRecorder>('devices.movement');
 /** How the box is, for those who watch over it; core fills the slot. */
 export interface BoxState {
   network(): NetworkStatus;
-  /** Foreign changes repaired since the service began, the newest hundred at most. */
+  /** Foreign changes repaired since the service began. */
   driftCount(): number;
   jobs(): readonly JobState[];
   plugins(): readonly { readonly id: string; readonly state: string }[];

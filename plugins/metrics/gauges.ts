@@ -31,7 +31,7 @@ export async function gauges({ db, clock, settings }: Needs, box: BoxState, poll
       type: 'gauge',
       samples: NETWORK_STATES.map((name) => [{ state: name }, Number(name === state)]),
     },
-    gauge('wiregui_drift_repaired', 'Foreign changes that were put back and are shown in Diagnostics.', box.driftCount()),
+    { name: 'wiregui_drift_repaired_total', help: 'Foreign changes that were put back.', type: 'counter', samples: [[{}, box.driftCount()]] },
     {
       name: 'wiregui_plugin_running',
       help: 'Whether each plugin runs.',

@@ -7,7 +7,7 @@ const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeSty
 /** Times in the viewer's own zone, buttons that only work with scripts, inside `part`. */
 function enhance(part) {
   for (const time of part.querySelectorAll('time[datetime]')) {
-    time.title = time.textContent;
+    time.title ||= time.textContent;
     time.textContent = moment.format(new Date(time.dateTime));
   }
   showSelection();

@@ -82,4 +82,45 @@ describe('an open page', () => {
     await other.getByText('Nearly full').first().waitFor();
     await badge.waitFor({ state: 'detached', timeout: 5_000 });
   });
+
+  async function swap(page: Page, topic: string): Promise<void> {
+    await page.evaluate(async (name) => {
+      const swapped = new Promise((resolve) => document.addEventListener('htmx:after:swap', resolve, { once: true }));
+      document.body.dispatchEvent(new CustomEvent(name));
+      await swapped;
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    }, topic);
+  }
+
+  it('keeps focus in every part that is swapped, and what was opened there', async () => {
+    const page = await signedIn();
+    await page.goto(`${service.url}/devices`);
+    const devicePath = (await page.locator('.row-link').first().getAttribute('href')) ?? '';
+    const isFocusKept: Record<string, boolean> = {};
+    for (const path of ['/admin', '/admin/users', '/admin/devices', '/devices', devicePath, '/admin/notifications', '/admin/diagnostics']) {
+      await page.goto(service.url + path);
+      for (const details of await page.locator('[hx-trigger*="live:"] details, #box details').all()) await details.locator('summary').click();
+      const opened = await page.locator('details[open]').count();
+      await page
+        .locator('[data-select]')
+        .first()
+        .check({ timeout: 200 })
+        .catch(() => {});
+      for (const region of await page.locator('[hx-trigger*="live:"], #box').all()) {
+        const topic = /live:[a-z-]+/.exec((await region.getAttribute('hx-trigger')) ?? '')?.[0] ?? 'live:devices';
+        const all = await region.locator('a[href], button:visible, input:visible, summary:visible, [tabindex="0"]:visible').all();
+        for (const element of new Set([all[0], all[Math.floor(all.length / 2)], all.at(-1)])) {
+          if (!element) continue;
+          const name = `${path} ${await element.evaluate(({ tagName, textContent }) => `${tagName} ${textContent.trim()}`)}`;
+          await element.focus();
+          await swap(page, topic);
+          isFocusKept[name] = await element.evaluate((one) => one === document.activeElement).catch(() => false);
+        }
+      }
+      expect(await page.locator('details[open]').count(), path).toBe(opened);
+    }
+    expect(Object.keys(isFocusKept).length).toBeGreaterThan(12);
+    expect(Object.entries(isFocusKept).filter(([, isKept]) => !isKept)).toEqual([]);
+    await page.context().close();
+  });
 });

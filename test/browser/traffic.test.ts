@@ -90,6 +90,11 @@ describe('traffic on the pages', () => {
     expect(shift).toBe(0);
     expect(await page.locator('.traffic-graph canvas').count()).toBe(1);
     expect(await page.locator('.traffic-table[open] summary').evaluate((summary) => summary === document.activeElement)).toBe(true);
+    const talker = page.locator('#talkers .row-link').first();
+    await talker.focus();
+    await page.evaluate(() => document.body.dispatchEvent(new CustomEvent('live:devices')));
+    await page.waitForResponse((answer) => new URL(answer.url()).pathname === '/admin');
+    expect(await talker.evaluate((link) => link === document.activeElement)).toBe(true);
     await page.getByText('Throughput now').waitFor();
     await page.locator('[data-rate="total"]').getByText('0 bit/s').first().waitFor({ timeout: 10_000 });
   });

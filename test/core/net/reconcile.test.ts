@@ -217,6 +217,15 @@ describe('the reconciler', () => {
     expect(await other.request()).toMatchObject({ kind: 'applied' });
   });
 
+  it('counts all that was put back, and keeps the newest fifty', async () => {
+    await reconciler.request();
+    for (let time = 0; time < 53; time += 1) {
+      machine.peers.delete(keyOf(1));
+      await reconciler.request();
+    }
+    expect([reconciler.driftCount(), reconciler.drift().length]).toEqual([53, 50]);
+  });
+
   it('puts back and describes what others have done', async () => {
     await reconciler.start();
     await isMarked();

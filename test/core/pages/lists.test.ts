@@ -26,7 +26,7 @@ describe('lists for administrators', () => {
     /href="\/devices\/([0-9a-f-]{36})"/.exec((await admin.post('/devices', { name, userId: users[owner] ?? '' })).text)?.[1] ?? '';
   /** Asks as the buttons below a list do, and confirms what was asked. */
   async function doTo(root: string, act: string, ids: readonly (string | undefined)[], more: Record<string, string> = {}, by = admin) {
-    const chosen: [string, string][] = [['act', act], ...ids.map((id) => ['id', String(id)] as [string, string])];
+    const chosen: [string, string][] = [['act', act], ...ids.map((id) => ['chosen', String(id)] as [string, string])];
     const question = await by.get(`${root}/selection?${new URLSearchParams(chosen)}`);
     const form = new URLSearchParams([...chosen, ...Object.entries(more)]);
     const answer = await fetch(`${box.url}${root}/selection`, {
@@ -133,7 +133,7 @@ describe('lists for administrators', () => {
   it('ask for something to be ticked when nothing is', async () => {
     expect((await admin.get('/admin/devices/selection?act=pause')).location).toBe('/admin/devices');
     expect((await admin.get('/admin/devices')).text).toContain('Select something first');
-    expect((await admin.post('/admin/devices/selection', { act: 'explode', id: 'x' })).status).toBe(404);
+    expect((await admin.post('/admin/devices/selection', { act: 'explode', chosen: 'x' })).status).toBe(404);
   });
 
   it('let users change several of their own devices by the API, nobody else’s, and no expiry', async () => {
@@ -159,8 +159,8 @@ describe('lists for administrators', () => {
     const ann = await box.signedIn({ email: 'ann@example.com', password: 'the password of ann' });
     for (const root of ['/admin/users', '/admin/devices']) {
       expect((await ann.get(`${root}.csv`)).status).toBe(403);
-      expect((await ann.get(`${root}/selection?act=delete&id=${users['bob']}`)).status).toBe(403);
-      expect((await ann.post(`${root}/selection`, { act: 'delete', id: users['bob'] ?? '' })).status).toBe(403);
+      expect((await ann.get(`${root}/selection?act=delete&chosen=${users['bob']}`)).status).toBe(403);
+      expect((await ann.post(`${root}/selection`, { act: 'delete', chosen: users['bob'] ?? '' })).status).toBe(403);
     }
   });
 });

@@ -43,7 +43,7 @@ describe('notifications for administrators', () => {
     expect((await api.call('POST', '/notifications/00000000-0000-4000-8000-000000000000/read')).status).toBe(404);
     expect((await api.call('POST', '/notifications/read')).status).toBe(204);
     expect(await unread()).toBe(0);
-    await admin.post('/admin/notifications/clear', { id: first.id });
+    await admin.post('/admin/notifications/clear', { notice: first.id });
     expect((await api.call('GET', '/notifications')).body.length).toBe(1);
     await admin.post('/admin/notifications/clear');
     expect((await admin.get('/admin/notifications')).text).toContain('Nothing to report');

@@ -35,7 +35,7 @@ describe('the list of rules', () => {
       method: 'POST',
       redirect: 'manual',
       headers: { 'sec-fetch-site': 'same-origin', cookie: [...admin.cookies].map((pair) => pair.join('=')).join('; ') },
-      body: new URLSearchParams([['act', name], ...chosen.map((id) => ['id', id] as [string, string]), ...Object.entries(more)]),
+      body: new URLSearchParams([['act', name], ...chosen.map((id) => ['chosen', id] as [string, string]), ...Object.entries(more)]),
     });
 
   it('is filtered by action, status and user, and exported so', async () => {
@@ -49,7 +49,7 @@ describe('the list of rules', () => {
 
   it('changes several at once, with an audit row for each', async () => {
     const all = await ids();
-    expect((await admin.get(`/admin/rules/selection?act=disable&id=${all[0]}&id=${all[1]}`)).text).toContain('Disable 2 rules?');
+    expect((await admin.get(`/admin/rules/selection?act=disable&chosen=${all[0]}&chosen=${all[1]}`)).text).toContain('Disable 2 rules?');
     expect((await act('disable', all)).status).toBe(303);
     expect((await admin.get('/admin/rules')).text).toContain('3 rules are disabled.');
     expect(await order('status=disabled')).toEqual(['first', 'second', '=third']);

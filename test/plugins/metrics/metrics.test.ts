@@ -109,7 +109,7 @@ describe('metrics', () => {
       'wiregui_job_runs_total{job="stats"} 1',
       'wiregui_network_state{state="off"} 1',
       'wiregui_plugin_running{plugin="metrics"} 1',
-      'wiregui_drift_repaired 0',
+      'wiregui_drift_repaired_total 0',
     ])
       expect(text.split('\n')).toContain(line);
     for (const name of ['process_resident_memory_bytes', 'process_cpu_seconds_total', 'wiregui_event_loop_lag_seconds{stat="p99"}'])
