@@ -1,12 +1,12 @@
 import type { z } from 'zod';
 import { NotFound } from '../errors.ts';
 import { type FormField, type FormState, field, otherErrors } from '../http/fields.ts';
-import { kindOf, orShowAgain, readForm } from '../http/forms.ts';
+import { kindOf } from '../http/forms.ts';
 import { type NavItem, type Reply, type Route, redirect, view } from '../http/route.ts';
-import { secretFields } from '../settings/secret-fields.ts';
 import type { Section } from '../settings/sections.ts';
 import type { Settings } from '../settings/settings.ts';
 import { en } from '../text/en.ts';
+import { keptSecret, saveSection } from './section-form.ts';
 
 const ROOT = '/admin/settings';
 
@@ -60,17 +60,9 @@ export function settingsPages({ settings, sections }: SettingsPageParts): readon
       method: 'POST',
       path: `${ROOT}/:section`,
       permission: 'settings.manage',
-      handle({ actor, params, form, session }) {
-        const section = find(params['section']);
-        const input = readSection(section, form);
-        return orShowAgain(
-          async () => {
-            await settings.update(actor, section, input);
-            session.flash('success', en.settings.saved);
-            return redirect(`${ROOT}/${section.id}`);
-          },
-          (errors) => show(section, { values: input, errors }),
-        );
+      handle(request) {
+        const section = find(request.params['section']);
+        return saveSection(settings, section, request, (state) => show(section, state));
       },
     },
   ];
@@ -88,21 +80,4 @@ function fieldOf(section: Section, state: FormState, name: string, schema: z.Zod
     choices: choices.map((value) => ({ value, label: labels[value] ?? value })),
     isRequired: kind === 'number' || (kind === 'text' && !isNullable),
   });
-}
-
-/** A secret that is set is not shown: a new one may be typed, or the box checked that removes it. */
-function keptSecret(state: FormState, drawn: FormField): readonly FormField[] {
-  const removal = removalOf(drawn.name);
-  const values = { [removal]: state.values[drawn.name] === null };
-  return [{ ...drawn, help: en.settings.secretKept }, field({ values, errors: {} }, removal, en.settings.secretRemove(drawn.label), { kind: 'flag' })];
-}
-
-/** An empty secret means the one that is set, unless it is to be removed. */
-function readSection({ schema }: Section, form: URLSearchParams): Readonly<Record<string, unknown>> {
-  const untouched = secretFields(schema).filter((name) => !form.get(name) && !form.has(removalOf(name)));
-  return Object.fromEntries(Object.entries(readForm(schema, form)).filter(([name]) => !untouched.includes(name)));
-}
-
-function removalOf(name: string): string {
-  return `${name}-removal`;
 }

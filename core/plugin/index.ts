@@ -33,7 +33,7 @@ export {
 export type { EventName, Events, Poll } from '../events/bus.ts';
 export type { CertificateFacts, Certificates, KeyAndCertificate } from '../http/certificates.ts';
 export { type CsvColumns, csv } from '../http/csv.ts';
-export { type FormField, field, otherErrors } from '../http/fields.ts';
+export { type FormField, type FormState, field, otherErrors } from '../http/fields.ts';
 export { orShowAgain, readForm } from '../http/forms.ts';
 export { choiceFilter, pagerFor, readList, setFilters, sortLinks, withQuery } from '../http/lists.ts';
 export { download, json, leaveFor, localPath, type NavItem, type PageRequest, type Reply, type Route, raw, redirect, view } from '../http/route.ts';
@@ -44,6 +44,7 @@ export { addressOf, contains, isIpv6, numberOf, parseAddress, parseCidr, prefixO
 export type { Cidr, DeviceId, FragmentKey, Fragments, NftRule, UserId } from '../net/inputs.ts';
 export type { Topology } from '../net/topology.ts';
 export { paging, sortBy } from '../operations/query.ts';
+export { keptSecret, saveSection } from '../pages/section-form.ts';
 export { address, cidr, email, host, line, parse, prose, secretText, unique, within } from '../parse.ts';
 export { type Finder, finderSlot } from '../search/search.ts';
 export { defineSection, securitySection } from '../settings/sections.ts';

@@ -1,8 +1,10 @@
 import {
   type FormField,
+  type FormState,
   field,
   type Host,
   InvalidInput,
+  keptSecret,
   messageOf,
   originSlot,
   orShowAgain,
@@ -12,6 +14,7 @@ import {
   type Route,
   raw,
   redirect,
+  saveSection,
   Unavailable,
   view,
 } from '#core';
@@ -24,8 +27,8 @@ export const ROOT = `/admin/settings/${section.id}`;
 const PERMISSION = 'system.manage';
 type Errors = Readonly<Record<string, readonly string[]>>;
 
-/** Which of the page's forms has problems, and which. */
-export type Problems = { readonly form: 'download' | 'restore' | 'place'; readonly errors: Errors } | null;
+/** Which of the page's forms has problems, and which; of the settings also what was typed. */
+export type Problems = { readonly form: 'download' | 'restore' | 'place'; readonly errors: Errors } | ({ readonly form: 'schedule' } & FormState) | null;
 
 const NONE: Errors = {};
 const KINDS = {
@@ -81,6 +84,12 @@ export function backupPages({ settings, clock, db, audit, all }: Host, runs: Run
     { method: 'GET', path: ROOT, permission: PERMISSION, handle: () => show(null) },
     {
       method: 'POST',
+      path: ROOT,
+      permission: PERMISSION,
+      handle: (request) => saveSection(settings, section, request, (state) => show({ form: 'schedule', ...state })),
+    },
+    {
+      method: 'POST',
       path: `${ROOT}/download`,
       permission: PERMISSION,
       handle: (request) =>
@@ -105,6 +114,7 @@ export async function showBackups({ settings, runs }: Pick<Host, 'settings'> & {
     secretField(errorsOf('download'), 'again', { label: text.download.again, help: '' }),
   ];
   const restore = [secretField(errorsOf('restore'), 'archivePassphrase', text.restore.passphrase)];
+  const schedule = scheduleFields(values, problems?.form === 'schedule' ? problems : { values, errors: NONE });
   return view('backup/settings', {
     title: text.title,
     text,
@@ -113,26 +123,21 @@ export async function showBackups({ settings, runs }: Pick<Host, 'settings'> & {
     downloadProblems: otherErrors(errorsOf('download'), download),
     restore,
     restoreProblems: otherErrors(errorsOf('restore'), restore),
-    schedule: scheduleFields(values),
+    schedule,
+    scheduleProblems: otherErrors(errorsOf('schedule'), schedule),
     placeProblems: otherErrors(errorsOf('place'), []),
     runs: (await runs.list()).slice(0, SHOWN_RUNS).map((run) => ({ ...run, colour: COLOURS[run.state], label: text.runs.states[run.state] })),
     times: await runs.times(),
   });
 }
 
-function scheduleFields(values: BackupSettings): readonly FormField[] {
+function scheduleFields(present: BackupSettings, state: FormState): readonly FormField[] {
   return Object.entries(KINDS).flatMap(([name, kind]) => {
     const { label, help } = text.settings.fields[name as keyof typeof KINDS];
     const labels: Readonly<Record<string, string>> = text.settings.choices[name as keyof typeof text.settings.choices] ?? {};
     const choices = (CHOICES[name] ?? []).map((value) => ({ value, label: labels[value] ?? value }));
-    const isSet = kind === 'password' && values[name as keyof BackupSettings] !== null;
-    const drawn = field({ values, errors: NONE }, name, label, {
-      kind,
-      choices,
-      help: isSet ? text.secretKept : help,
-      autocomplete: kind === 'password' ? 'new-password' : 'off',
-    });
-    return isSet ? [drawn, field({ values: {}, errors: NONE }, `${name}-removal`, text.secretRemove(label), { kind: 'flag' })] : [drawn];
+    const drawn = field(state, name, label, { kind, choices, help, autocomplete: kind === 'password' ? 'new-password' : 'off' });
+    return kind === 'password' && present[name as keyof BackupSettings] !== null ? keptSecret(state, drawn) : [drawn];
   });
 }
 

@@ -28,8 +28,6 @@ export const text = {
       place: { folder: 'A folder on this box', sftp: 'Another server by SFTP', webdav: 'Another server by WebDAV' },
     },
   },
-  secretKept: 'One is set; leave this empty to keep it.',
-  secretRemove: (label: string) => `Remove: ${label.toLowerCase()}`,
   problems: {
     dots: 'must not hold ..',
     hostKey: 'must be a public key as ssh prints it: ssh-ed25519 AAAA…',

@@ -1,4 +1,18 @@
-import { bytesOf, field, type Host, orShowAgain, otherErrors, type PageRequest, type Reply, type Route, raw, redirect, view } from '#core';
+import {
+  bytesOf,
+  type FormState,
+  field,
+  type Host,
+  orShowAgain,
+  otherErrors,
+  type PageRequest,
+  type Reply,
+  type Route,
+  raw,
+  redirect,
+  saveSection,
+  view,
+} from '#core';
 import { LARGEST_BYTES, type Logos } from './logo.ts';
 import { section } from './section.ts';
 import { text } from './text.ts';
@@ -7,18 +21,32 @@ const ROOT = `/admin/settings/${section.id}`;
 export const LOGO_PATH = '/branding/logo';
 
 export function brandingPages({ settings }: Pick<Host, 'settings'>, logos: Logos): readonly Route[] {
-  async function show(errors: Readonly<Record<string, readonly string[]>> = {}): Promise<Reply> {
-    const values = await settings.read(section);
+  async function show(logoErrors: FormState['errors'], given?: FormState): Promise<Reply> {
+    const state = given ?? { values: await settings.read(section), errors: {} };
     const { productName, signInMessage } = text.settings.fields;
     const fields = [
-      field({ values, errors: {} }, 'productName', productName.label, { help: productName.help, isRequired: true }),
-      field({ values, errors: {} }, 'signInMessage', signInMessage.label, { help: signInMessage.help, kind: 'prose' }),
+      field(state, 'productName', productName.label, { help: productName.help, isRequired: true }),
+      field(state, 'signInMessage', signInMessage.label, { help: signInMessage.help, kind: 'prose' }),
     ];
-    return view('branding/settings', { title: text.title, text, action: ROOT, fields, logoProblems: otherErrors(errors, []), version: await logos.version() });
+    return view('branding/settings', {
+      title: text.title,
+      text,
+      action: ROOT,
+      fields,
+      problems: otherErrors(state.errors, fields),
+      logoProblems: otherErrors(logoErrors, []),
+      version: await logos.version(),
+    });
   }
 
   return [
-    { method: 'GET', path: ROOT, permission: 'settings.manage', handle: () => show() },
+    { method: 'GET', path: ROOT, permission: 'settings.manage', handle: () => show({}) },
+    {
+      method: 'POST',
+      path: ROOT,
+      permission: 'settings.manage',
+      handle: (request) => saveSection(settings, section, request, (state) => show({}, state)),
+    },
     {
       method: 'POST',
       path: `${ROOT}/logo`,

@@ -1,13 +1,33 @@
-import { field, type Host, orShowAgain, otherErrors, type PageRequest, type Reply, type Route, redirect, Unavailable, view } from '#core';
+import {
+  type FormState,
+  field,
+  type Host,
+  orShowAgain,
+  otherErrors,
+  type PageRequest,
+  type Reply,
+  type Route,
+  redirect,
+  saveSection,
+  Unavailable,
+  view,
+} from '#core';
 import { section } from './section.ts';
 import type { CertificateService } from './service.ts';
 import { text } from './text.ts';
 
 const ROOT = `/admin/settings/${section.id}`;
-type Errors = Readonly<Record<string, readonly string[]>>;
+const EMPTY: FormState = { values: {}, errors: {} };
+
+/** What was submitted, and what is wrong with it; the settings are those that are set where nothing was. */
+interface Submitted {
+  readonly settings?: FormState;
+  readonly own?: FormState;
+  readonly problem?: string;
+}
 
 export function certificatePages({ settings }: Pick<Host, 'settings'>, service: CertificateService): readonly Route[] {
-  async function show(given: Readonly<Record<string, string>> = {}, errors: Errors = {}, problem: string | null = null): Promise<Reply> {
+  async function show({ settings: given, own: typed = EMPTY, problem }: Submitted = {}): Promise<Reply> {
     const values = await settings.read(section);
     const labels = text.settings.fields;
     const kinds = {
@@ -21,14 +41,15 @@ export function certificatePages({ settings }: Pick<Host, 'settings'>, service: 
     } as const;
     const fields = Object.entries(kinds).map(([name, kind]) => {
       const { label, help } = labels[name as keyof typeof kinds];
-      return field({ values, errors: {} }, name, label, { kind, help });
+      return field(given ?? { values, errors: {} }, name, label, { kind, help });
     });
     const own = [
-      field({ values: given, errors }, 'certificate', text.certificate, { kind: 'prose', isRequired: true }),
+      field(typed, 'certificate', text.certificate, { kind: 'prose', isRequired: true }),
       // A key is never shown again, not even to who has just typed it.
-      field({ values: {}, errors }, 'key', text.key, { kind: 'prose', isRequired: true }),
+      field({ ...typed, values: {} }, 'key', text.key, { kind: 'prose', isRequired: true }),
     ];
-    const model = { title: text.title, text, action: ROOT, fields, own, problem, ownProblems: otherErrors(errors, own) };
+    const problems = [...otherErrors(given?.errors ?? {}, fields), ...(problem === undefined ? [] : [problem])];
+    const model = { title: text.title, text, action: ROOT, fields, problems, own, ownProblems: otherErrors(typed.errors, own) };
     return view('certificate/settings', { ...model, facts: service.facts(), lastTry: service.lastTry(), canOrder: values.automatic });
   }
 
@@ -41,6 +62,12 @@ export function certificatePages({ settings }: Pick<Host, 'settings'>, service: 
     { method: 'GET', path: ROOT, permission: 'settings.manage', handle: () => show() },
     {
       method: 'POST',
+      path: ROOT,
+      permission: 'settings.manage',
+      handle: (request) => saveSection(settings, section, request, (state) => show({ settings: state })),
+    },
+    {
+      method: 'POST',
       path: `${ROOT}/own`,
       permission: 'settings.manage',
       handle(request) {
@@ -50,7 +77,7 @@ export function certificatePages({ settings }: Pick<Host, 'settings'>, service: 
             await service.install(request.actor, given);
             return done(request, text.installed);
           },
-          (errors) => show(given, errors),
+          (errors) => show({ own: { values: given, errors } }),
         );
       },
     },
@@ -63,7 +90,7 @@ export function certificatePages({ settings }: Pick<Host, 'settings'>, service: 
           await service.order(request.actor);
           return done(request, text.ordered);
         } catch (error) {
-          if (error instanceof Unavailable) return show({}, {}, error.message);
+          if (error instanceof Unavailable) return show({ problem: error.message });
           throw error;
         }
       },

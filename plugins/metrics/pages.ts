@@ -1,4 +1,4 @@
-import { Forbidden, field, type Host, json, orShowAgain, otherErrors, type Reply, type Route, raw, readForm, redirect, view } from '#core';
+import { Forbidden, type FormState, field, type Host, json, otherErrors, type Reply, type Route, raw, redirect, saveSection, view } from '#core';
 import type { MetricsAccess } from './access.ts';
 import { CONTENT_TYPE } from './exposition.ts';
 import { section } from './section.ts';
@@ -8,8 +8,6 @@ interface MetricsPageParts extends Pick<Host, 'settings'> {
   readonly access: MetricsAccess;
   readonly scrape: () => Promise<string>;
 }
-
-type FormState = Parameters<typeof field>[0];
 
 const ROOT = '/admin/settings/metrics';
 const permission = 'settings.manage';
@@ -44,17 +42,7 @@ export function metricsPages({ settings, access, scrape }: MetricsPageParts): re
       method: 'POST',
       path: ROOT,
       permission,
-      handle({ actor, form, session }) {
-        const input = readForm(section.schema, form);
-        return orShowAgain(
-          async () => {
-            await settings.update(actor, section, input);
-            session.flash('success', text.saved);
-            return redirect(ROOT);
-          },
-          (errors) => show({ values: input, errors }),
-        );
-      },
+      handle: (request) => saveSection(settings, section, request, show),
     },
     {
       method: 'POST',

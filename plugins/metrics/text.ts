@@ -9,7 +9,6 @@ export const text = {
       eachDevice: { label: 'Each device by itself', help: 'Traffic and handshake of up to 1,000 devices, with their names and owners.' },
     },
   },
-  saved: 'The settings are saved.',
   off: 'Metrics are off: no network is named, and there is no token.',
   unauthorized: 'Send the token as Authorization: Bearer.',
   token: {
