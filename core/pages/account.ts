@@ -9,6 +9,7 @@ import { type PageRequest, type Reply, type Route, redirect, view } from '../htt
 import type { Panel } from '../plugin/contract.ts';
 import type { Clock } from '../system/clock.ts';
 import { en } from '../text/en.ts';
+import { showPanels } from './panels.ts';
 import { type SignInCardParts, signInCards } from './sign-in-cards.ts';
 
 interface AccountPageParts extends SignInCardParts {
@@ -32,8 +33,6 @@ export function accountPages(parts: AccountPageParts): readonly Route[] {
       field(state, 'newPassword', text.newPassword, { kind: 'password', isRequired: true, help: text.newPasswordHelp, autocomplete: 'new-password' }),
     ];
     const appearance = field({ values: user, errors: {} }, 'theme', text.theme, { kind: 'choice', choices: THEMES });
-    const offered = await Promise.all(panels().map(async (panel) => ({ template: panel.template, model: await panel.model(request, user) })));
-    const contributed = offered.filter(({ model }) => model !== null);
     const { cards } = await signInCards(parts, user.id, { root: '/account', isOwn: true, sessionHash: request.session.hash });
     return view('core/account', {
       title: text.title,
@@ -41,7 +40,7 @@ export function accountPages(parts: AccountPageParts): readonly Route[] {
       appearance,
       passwordFields,
       problems: otherErrors(state.errors, passwordFields),
-      panels: [...cards, ...contributed],
+      panels: [...cards, ...(await showPanels(panels(), request, user))],
     });
   }
 

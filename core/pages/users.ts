@@ -9,6 +9,7 @@ import { orShowAgain, readForm } from '../http/forms.ts';
 import { type PageRequest, type Reply, type Route, redirect, view } from '../http/route.ts';
 import type { Panel } from '../plugin/contract.ts';
 import { en } from '../text/en.ts';
+import { showPanels } from './panels.ts';
 import { type SignInCardParts, signInCards } from './sign-in-cards.ts';
 import { userListPages } from './user-list.ts';
 
@@ -43,15 +44,13 @@ export function userPages(parts: UserPageParts): readonly Route[] {
     const fields = userFields(state, text.newPassword, text.passwordKeep);
     const viewer = { root: `${ROOT}/${user.id}`, isOwn: false, sessionHash: request.session.hash };
     const { cards, methodCount } = await signInCards(parts, user.id, viewer);
-    const offered = await Promise.all(parts.userPanels().map(async (panel) => ({ template: panel.template, model: await panel.model(request, user) })));
-    const contributed = offered.filter(({ model }) => model !== null);
     return view('core/users/show', {
       title: user.email,
       user,
       deviceCount: await countDevices(db, user.id),
       fields,
       problems: otherErrors(state.errors, fields),
-      panels: [...cards, ...contributed],
+      panels: [...cards, ...(await showPanels(parts.userPanels(), request, user))],
       hasFactors: methodCount > 0,
     });
   }

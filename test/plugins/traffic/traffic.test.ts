@@ -214,6 +214,31 @@ describe('traffic', () => {
       expect(told).toEqual([[[device.id, device.userId]], [[body.id, body.user_id]]]);
     });
 
+    it('tells of those devices alone that the page shows, and of no stranger’s', async () => {
+      const own = await makeDevice('Phone', bob);
+      const browser = await peers.box.signedIn(BOB);
+      const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+      const hear = async (ids: string, as = cookie) =>
+        (await fetch(`${peers.box.url}/live?rates=${ids}`, { headers: { cookie: as } })).body?.pipeThrough(new TextDecoderStream()).getReader();
+      const admin = [...(await peers.box.signedIn()).cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+      const readers = [await hear(`total+${own.id}`, admin), await hear(`total+${device.id}`), await hear('constructor+__proto__')];
+      count(device.key, 0, 0);
+      count(own.key, 0, 0);
+      await peers.poll(2_000);
+      count(device.key, 400, 2_000);
+      count(own.key, 0, 2_000);
+      await peers.poll(2_000);
+      const heard = await Promise.all(
+        readers.map(async (reader) => {
+          let text = '';
+          while ((text.match(/event: rates/g)?.length ?? 0) < 2) text += (await reader?.read())?.value ?? '';
+          await reader?.cancel();
+          return /data: (.*)\n\n$/.exec(text)?.[1];
+        }),
+      );
+      expect(heard).toEqual([`{"total":[200,2000],"devices":{"${own.id}":[0,1000]}}`, '{"total":[0,1000],"devices":{}}', '{"total":[0,1000],"devices":{}}']);
+    });
+
     it('ends for an administrator who is one no longer', async () => {
       const { body: carol } = await api.call('POST', '/users', { email: 'carol@example.com', password: 'a password for carol', role: 'admin' });
       const browser = await peers.box.signedIn({ email: 'carol@example.com', password: 'a password for carol' });
