@@ -48,6 +48,12 @@ export class Forbidden extends AppError {
   readonly status = 403;
 }
 
+/** Who is signed in must prove anew who they are before they do this; pages lead through a sign-in and back. */
+export class ProofNeeded extends AppError {
+  readonly code = 'proof_needed';
+  readonly status = 403;
+}
+
 /** There is no such thing, or the caller may not know of it. */
 export class NotFound extends AppError {
   readonly code = 'not_found';

@@ -8,6 +8,7 @@ import type { UserId } from '../net/inputs.ts';
 import type { Clock } from '../system/clock.ts';
 import { en } from '../text/en.ts';
 import type { EnrolledKinds } from './enrolled-kinds.ts';
+import { requireFreshProof } from './fresh-proof.ts';
 import { accountOf, connectIdentity, type IdentityPolicy, type ProvenIdentity } from './identities.ts';
 import { hashPassword, isOutdated, verifyPassword } from './passwords.ts';
 import type { Actor } from './permissions.ts';
@@ -69,7 +70,10 @@ export interface SignIn {
   succeeded(account: string, ip: string): Promise<void>;
   /** The sign-in that waits in this browser. Throws Unauthenticated when none does, or too long. */
   pendingOf(data: SessionData): PendingSignIn;
-  /** Who may enrol a second factor here: the person signed in, or one whose sign-in waits for it. Throws Unauthenticated. */
+  /**
+   * Who may enrol a second factor here: the person who has signed in within the last minutes, or one whose sign-in waits for it.
+   * Throws Unauthenticated, or ProofNeeded, which leads through a sign-in and back.
+   */
   enrolling(browser: SignInBrowser): Promise<Actor>;
   /** A second factor of the pending user's was satisfied, so that the sign-in that waits is complete. */
   satisfy(browser: SignInBrowser): Promise<string>;
@@ -182,7 +186,10 @@ export function createSignIn(parts: SignInParts): SignIn {
     pendingOf,
     async enrolling(browser) {
       const { data } = browser.session;
-      if (data.userId !== undefined) return actorOf(await enabledUser(data.userId), browser);
+      if (data.userId !== undefined) {
+        requireFreshProof(data, clock.now());
+        return actorOf(await enabledUser(data.userId), browser);
+      }
       const { userId, mustEnrol } = pendingOf(data);
       // They may have added one elsewhere meanwhile: from then on the first factor alone must add none.
       if (!mustEnrol || (await hasSecondFactor(userId))) throw new Unauthenticated(en.signIn.expired);

@@ -1,11 +1,13 @@
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import type { Flows } from '../accounts/flows.ts';
+import { requireFreshProof } from '../accounts/fresh-proof.ts';
 import { type Actor, authorize } from '../accounts/permissions.ts';
-import { Unauthenticated, Unavailable } from '../errors.ts';
+import { ProofNeeded, Unauthenticated, Unavailable } from '../errors.ts';
+import type { Clock } from '../system/clock.ts';
 import { en } from '../text/en.ts';
 import type { RequestBody } from './body.ts';
-import { localPath, type PageRequest, type Reply, type Route } from './route.ts';
+import { localPath, type PageRequest, type Reply, type Route, redirect } from './route.ts';
 import { requestSession } from './session.ts';
 import { readUpload } from './upload.ts';
 
@@ -14,21 +16,28 @@ export interface MountParts {
   /** Waits, a little, until what a change asked of the kernel has been done. */
   readonly settled: () => Promise<unknown>;
   readonly flows: Flows;
+  readonly clock: Clock;
   readonly origin: string;
+}
+
+interface Mounted extends MountParts {
+  /** Paths that can be opened. */
+  readonly pages: ReadonlySet<string>;
 }
 
 /** One middleware that answers all the routes. A route that names no permission is an error in the program. */
 export function mountRoutes(routes: readonly Route[], parts: MountParts): Middleware {
   // As they are written: what is no API by its path must not become one.
   const router = new Router({ sensitive: true });
+  const pages = new Set(routes.filter(({ method }) => method === 'GET').map(({ path }) => path));
   for (const route of routes) {
     if (!route.permission) throw new Error(`${route.method} ${route.path} names no permission`);
-    router.register(route.path, [route.method], async (ctx: Context) => answer(ctx, route, parts));
+    router.register(route.path, [route.method], async (ctx: Context) => answer(ctx, route, { ...parts, pages }));
   }
   return router.routes() as unknown as Middleware;
 }
 
-async function answer(ctx: Context, route: Route, parts: MountParts): Promise<void> {
+async function answer(ctx: Context, route: Route, parts: Mounted): Promise<void> {
   const request = readRequest(ctx, parts);
   if (isSignInNeeded(ctx, request.actor, route)) {
     ctx.redirect(signInPath(ctx));
@@ -36,9 +45,21 @@ async function answer(ctx: Context, route: Route, parts: MountParts): Promise<vo
     return;
   }
   if (route.permission !== 'public') authorize(request.actor, route.permission);
-  const reply = await route.handle(request);
+  const reply = await handle(ctx, route, request, parts);
   if (ctx.method !== 'GET') await parts.settled();
   await send(ctx, reply, parts);
+}
+
+async function handle(ctx: Context, route: Route, request: PageRequest, { clock, pages }: Mounted): Promise<Reply> {
+  try {
+    if (route.needsFreshProof) requireFreshProof(request.session.data, clock.now());
+    return await route.handle(request);
+  } catch (error) {
+    if (!(error instanceof ProofNeeded)) throw error;
+    // Back to where there is a page; a query may hold what is good for this session alone.
+    const back = pages.has(route.path) && ctx.querystring === '' ? ctx.path : '/account';
+    return redirect(`/account/prove?return_to=${encodeURIComponent(back)}`);
+  }
 }
 
 /** A person who opens a page is led to the sign-in page; scripts and live streams are refused instead. */

@@ -62,6 +62,8 @@ export interface Route {
   readonly auth?: 'session' | 'bearer';
   /** Other sites may make a browser send this, as an identity provider does with its answer (then no cookie comes with it). */
   readonly isOpenToOtherSites?: true;
+  /** It changes how somebody signs in: a sign-in within the last minutes is needed, not a cookie alone. */
+  readonly needsFreshProof?: true;
   handle(request: PageRequest): Promise<Reply> | Reply;
 }
 

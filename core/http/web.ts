@@ -60,6 +60,7 @@ export async function createWeb(parts: WebParts): Promise<Web> {
     renderView: async (ctx: Context, template: string, model: object) => render(template, { ...(await shellFor(ctx)), ...model }),
     settled: settle,
     flows: parts.flows,
+    clock,
     origin: parts.config.externalUrl,
   };
   let router: Middleware = mountRoutes([], mountParts);

@@ -26,6 +26,7 @@ function factorPages({ factors }: OwnSignInParts): readonly Route[] {
       method: 'GET',
       path,
       permission: 'account.own',
+      needsFreshProof: true,
       async handle({ actor, params, url }) {
         const { name } = await factors.find(actor, params['factor'] ?? '', params['id'] ?? '');
         return confirm(en.factors.remove, en.factors.removeAsk(name), url);
@@ -35,6 +36,7 @@ function factorPages({ factors }: OwnSignInParts): readonly Route[] {
       method: 'POST',
       path,
       permission: 'account.own',
+      needsFreshProof: true,
       async handle({ actor, params, session }) {
         const { name } = await factors.remove(actor, params['factor'] ?? '', params['id'] ?? '');
         session.flash('success', en.factors.removed(name));
@@ -59,6 +61,7 @@ function recoveryCodePages({ recoveryCodes }: OwnSignInParts): readonly Route[] 
       method: 'POST',
       path,
       permission: 'account.own',
+      needsFreshProof: true,
       async handle({ actor }) {
         const codes = await recoveryCodes.renew(actor);
         return view('core/account/recovery-codes', { title, codes, left: codes.length }, 201);

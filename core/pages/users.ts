@@ -1,4 +1,5 @@
 import type { Belongings } from '../accounts/belongings.ts';
+import { requireFreshProof } from '../accounts/fresh-proof.ts';
 import { type User, userById, usersByIds } from '../accounts/store.ts';
 import { newUser, type Users, userChanges } from '../accounts/users.ts';
 import type { Db } from '../db/open.ts';
@@ -8,6 +9,7 @@ import { type FormState, field, otherErrors } from '../http/fields.ts';
 import { orShowAgain, readForm } from '../http/forms.ts';
 import { type PageRequest, type Reply, type Route, redirect, view } from '../http/route.ts';
 import type { Panel } from '../plugin/contract.ts';
+import type { Clock } from '../system/clock.ts';
 import { en } from '../text/en.ts';
 import { showPanels } from './panels.ts';
 import { type SignInCardParts, signInCards } from './sign-in-cards.ts';
@@ -16,6 +18,7 @@ import { userListPages } from './user-list.ts';
 interface UserPageParts extends SignInCardParts {
   readonly db: Db;
   readonly users: Users;
+  readonly clock: Clock;
   readonly userPanels: () => readonly Panel<User>[];
   readonly belongings: () => readonly Belongings[];
 }
@@ -63,8 +66,10 @@ export function userPages(parts: UserPageParts): readonly Route[] {
     label: string,
     ask: (user: User, devices: number) => string | Promise<string>,
     act: (request: PageRequest, user: User) => Promise<Reply>,
+    more: Pick<Route, 'needsFreshProof'> = {},
   ): readonly Route[] => [
     {
+      ...more,
       method: 'GET',
       path: `${ROOT}/:id/${name}`,
       permission: 'users.manage',
@@ -74,7 +79,7 @@ export function userPages(parts: UserPageParts): readonly Route[] {
         return view('core/confirm', { title: label, question, label, action: `${ROOT}/${user.id}/${name}`, back: `${ROOT}/${user.id}`, makesKey: false });
       },
     },
-    { method: 'POST', path: `${ROOT}/:id/${name}`, permission: 'users.manage', handle: async (request) => act(request, await existing(request)) },
+    { ...more, method: 'POST', path: `${ROOT}/:id/${name}`, permission: 'users.manage', handle: async (request) => act(request, await existing(request)) },
   ];
 
   const saved = ({ session }: PageRequest, user: User): Reply => {
@@ -113,6 +118,8 @@ export function userPages(parts: UserPageParts): readonly Route[] {
       permission: 'users.manage',
       async handle(request) {
         const user = await existing(request);
+        // One's own email and password are ways to sign in.
+        if (user.id === request.actor.userId) requireFreshProof(request.session.data, parts.clock.now());
         const { password, ...input } = readForm(userChanges, request.form);
         return orShowAgain(
           async () => saved(request, await users.update(request.actor, user.id, password ? { ...input, password } : input)),
@@ -151,6 +158,7 @@ export function userPages(parts: UserPageParts): readonly Route[] {
         session.flash('success', en.factors.resetDone(user.email));
         return redirect(`${ROOT}/${user.id}`);
       },
+      { needsFreshProof: true },
     ),
     {
       method: 'POST',

@@ -572,6 +572,10 @@ export const en = {
     empty: 'Nothing found',
     emptyLead: 'Try part of a name, an email address, an IP address or a key.',
   },
+  proof: {
+    title: 'Is it you?',
+    lead: 'Before anything changes about how an account signs in, this box asks for a sign-in within the last 10 minutes. Sign in once more, and you come straight back.',
+  },
   vpnSession: {
     title: 'VPN session',
     endsSoon: 'Your VPN session ends in',

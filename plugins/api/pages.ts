@@ -19,11 +19,12 @@ export function tokenPages(tokens: Tokens): readonly Route[] {
   };
 
   return [
-    { method: 'GET', path: `${ROOT}/new`, permission: 'account.own', handle: () => form({ values: { days: 30 }, errors: {} }) },
+    { method: 'GET', path: `${ROOT}/new`, permission: 'account.own', needsFreshProof: true, handle: () => form({ values: { days: 30 }, errors: {} }) },
     {
       method: 'POST',
       path: ROOT,
       permission: 'account.own',
+      needsFreshProof: true,
       handle({ actor, form: given }: PageRequest) {
         const input = readForm(newToken, given);
         return orShowAgain(

@@ -107,6 +107,7 @@ export function signInPages(parts: SignInPageParts): readonly Route[] {
       method: 'GET',
       path: `${ROOT}/connect`,
       permission: 'account.own',
+      needsFreshProof: true,
       handle: explained(async (request) => {
         if (!mayConnect(secrets, request)) throw new Forbidden(text.signIn.notBegun);
         return leave(request, { returnTo: '/account', connectTo: request.actor.userId });

@@ -50,6 +50,7 @@ export function signInPages({ signIn, serviceProvider }: SignInPageParts): reado
       method: 'POST',
       path: `${CONNECT}/:id/connect`,
       permission: 'account.own',
+      needsFreshProof: true,
       async handle(request) {
         const provider = await signIn.enabled(request.params['id']);
         const url = await signIn.begin(request, provider, { kind: 'connect', userId: request.actor.userId ?? '' });
