@@ -89,7 +89,7 @@ export function devicePages(parts: DevicePageParts): readonly Route[] {
   }
 
   async function editForm(actor: Actor, device: OwnedDevice, state: Parameters<typeof deviceForm>[1]): Promise<Reply> {
-    return view('core/devices/edit', { title: device.name, device, ...(await formModel(actor, state)) });
+    return view('core/devices/edit', { title: text.editTitle(device.name), device, ...(await formModel(actor, state)) });
   }
 
   /** A question before something that cannot be undone; the same address answers it. */

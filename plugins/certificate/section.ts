@@ -15,7 +15,7 @@ export const section = defineSection(
       .default([]),
     email: z.union([z.literal(''), z.email()]).default(''),
     agrees: z.boolean().default(false),
-    directory: z.url({ protocol: /^https$/ }).default(LETS_ENCRYPT),
+    directory: z.url({ protocol: /^https$/, error: text.httpsOnly }).default(LETS_ENCRYPT),
     authorities: prose(20_000)
       .refine((pem) => pem === '' || pem.includes('-----BEGIN CERTIFICATE-----'), { error: text.pem })
       .default(''),

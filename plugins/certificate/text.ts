@@ -38,6 +38,8 @@ export const text = {
   orderNow: 'Get a certificate now',
   ordered: 'The new certificate is in use.',
   lastTry: 'Last try',
+  automaticTitle: 'From an authority, by itself',
+  httpsOnly: 'must be an address that begins with https://',
   ownTitle: 'Use your own',
   ownLead: 'In PEM: the certificate with those between it and its root, and its private key without a passphrase.',
   certificate: 'Certificate',

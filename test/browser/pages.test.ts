@@ -72,6 +72,7 @@ describe('every page, at phone and desktop width, light and dark', () => {
         const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: false });
         const page = await context.newPage();
         const problems: string[] = [];
+        titles.clear();
         await inspect(page, `${fresh.url}/setup`, `setup-${width}-${colorScheme}`, problems);
         for (const [name, path] of Object.entries(OUTSIDE)) await inspect(page, service.url + path, `${name}-${width}-${colorScheme}`, problems);
         await signIn(page, service.url);
@@ -97,9 +98,17 @@ describe('every page, at phone and desktop width, light and dark', () => {
     }
   }
 
+  /** Pages by their titles. */
+  const titles = new Map<string, string>();
+
   async function inspect(page: Page, url: string, name: string, problems: string[]): Promise<void> {
     const complaints = complaintsOf(page);
     const answer = await page.goto(url);
+    const { pathname } = new URL(url);
+    const title = await page.title();
+    const other = titles.get(title) ?? pathname;
+    titles.set(title, other);
+    if (other !== pathname) problems.push(`${name}: has the title of ${other}`);
     await look(page, name, problems);
     // The browser itself reports a 404 as an error in the console.
     if (answer?.status() === 200) problems.push(...complaints.map((complaint) => `${name}: ${complaint}`));
