@@ -1,7 +1,7 @@
 // `npm start` and `npm test` on a fresh machine: installs what is missing, saying what, then goes on under our own Node.
 // Runs under Node 20 without any package installed.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -165,8 +165,10 @@ function build() {
 }
 
 function newest(path) {
-  const { mtimeMs } = statSync(path);
-  if (!statSync(path).isDirectory()) return mtimeMs;
+  // Links of the image lead to where they do on the box.
+  const stat = lstatSync(path);
+  const { mtimeMs } = stat;
+  if (!stat.isDirectory()) return mtimeMs;
   return Math.max(mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
 }
 

@@ -68,6 +68,19 @@ export const CHAPTERS: Readonly<Record<string, Readonly<Record<string, string>>>
   },
 };
 
+/** What there is besides on an appliance that has providers. */
+export const IN_USE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'Sign-in providers': { 'oidc-edit': '/admin/settings/oidc/providers/company', 'saml-edit': '/admin/settings/saml/school' },
+  'The appliance': {
+    'system-status': '/admin/system',
+    'system-updates': '/admin/system/updates',
+    'system-network': '/admin/system/network',
+    'system-time': '/admin/system/time',
+    'system-logs': '/admin/system/logs',
+    'system-reset': '/admin/system/factory-reset',
+  },
+};
+
 export const PAGES: Readonly<Record<string, string>> = Object.assign({}, ...Object.values(CHAPTERS));
 
 /** Pages for somebody who has not signed in. */

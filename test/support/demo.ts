@@ -8,9 +8,14 @@ import type { Run } from '../../core/system/run.ts';
 import { RANGES, startsIn } from '../../plugins/traffic/buckets.ts';
 import { apiOf, type TestApi } from './api.ts';
 import { ADMIN, createTestApp, type TestApp } from './app.ts';
+import { createAppliance, type FakeAppliance } from './appliance.ts';
+import { codeAt } from './codes.ts';
 import { createNetwork, type Network } from './network.ts';
+import { createIdp } from './saml-idp.ts';
+import { until } from './wait.ts';
 
-const MINUTE_MS = 60_000;
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
 const MORNING = new Date('2026-06-01T08:00:00Z');
 const INTERFACE = 'wg-demo';
 
@@ -47,6 +52,17 @@ const NOTICES = [
   ['info', 'connectivity', 'The address to check answers again.'],
 ] as const;
 
+const LOG = [
+  ['wiregui.service', '6', 'service started'],
+  ['systemd-timesyncd.service', '6', 'Contacted time server 192.0.2.123:123 (time.example.com).'],
+  ['wiregui.service', '4', 'a provider did not answer in time'],
+  ['systemd-networkd.service', '6', 'enp1s0: DHCPv4 address 192.0.2.5/24, gateway 192.0.2.1 acquired from 192.0.2.1'],
+  ['wiregui.service', '6', 'backup written'],
+] as const;
+
+/** Whose sign-in asks for a second factor. */
+const CAREFUL = { email: 'elena.petrova@example.com', password: 'the password of elena' };
+
 type Given = Readonly<Record<string, string>>;
 
 const PROVIDER = {
@@ -74,6 +90,10 @@ const ASSERTIONS: readonly Given[] = [
 export interface Demo extends AsyncDisposable {
   readonly box: TestApp;
   readonly ids: { readonly device: string; readonly user: string };
+  /** Somebody with a second factor. */
+  readonly careful: typeof CAREFUL;
+  /** Two seconds in which devices go on as they did. */
+  transfer(): Promise<void>;
 }
 
 interface DemoDevice {
@@ -93,7 +113,8 @@ export async function createDemo(): Promise<Demo> {
   await using cleanUp = new AsyncDisposableStack();
   const network = cleanUp.use(await createNetwork());
   const heard: Heard = { peers: [], minutes: 0 };
-  const settings = { WG_WG_ENDPOINT_HOST: 'vpn.example.com', WG_WG_INTERFACE: INTERFACE };
+  const appliance = cleanUp.use(asIfBooted(createAppliance()));
+  const settings = { WG_WG_ENDPOINT_HOST: 'vpn.example.com', WG_WG_INTERFACE: INTERFACE, ...appliance.env };
   const box = cleanUp.use(await createTestApp({ network: asIfUsed(network, heard), start: MORNING, env: settings }));
   const api = await apiOf(box, ADMIN);
   const users = await addPeople(api);
@@ -104,14 +125,43 @@ export async function createDemo(): Promise<Demo> {
   }
   for (const { who, ...assertion } of ASSERTIONS) await ask(api, '/assertions', { ...assertion, ...(who ? { user_id: users.get(who) } : {}) });
   await ask(api, '/oidc-providers', PROVIDER);
+  const { metadata } = await createIdp('https://saml.example.com');
+  await ask(api, '/saml-providers', { id: 'school', label: 'Example school', metadata: metadata() });
   await ask(api, `/users/${users.get('tom.whitfield')}/disable`);
+  await ask(api, `/users/${users.get('elena.petrova')}`, { password: CAREFUL.password }, 'PATCH');
+  await addFactor(box);
   await ask(api, '/configuration/mail', { host: 'mail.example.com', from_address: 'vpn@example.com' }, 'PATCH');
   // What the peers had moved before is no traffic of today.
   await poll(box, heard);
   writeHistory(box, heard.peers);
   for (let minute = 0; minute < 3; minute += 1) await poll(box, heard);
   const owned = cleanUp.move();
-  return { box, ids: { device: heard.peers[0]?.id ?? '', user: users.get('elena.petrova') ?? '' }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    box,
+    ids: { device: heard.peers[0]?.id ?? '', user: users.get('elena.petrova') ?? '' },
+    careful: CAREFUL,
+    transfer: () => poll(box, heard, 2 * SECOND_MS),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** A box that has been up for a day, at the moment of the demo. */
+function asIfBooted(appliance: FakeAppliance): FakeAppliance {
+  const now = MORNING.getTime() / SECOND_MS;
+  Object.assign(appliance.status, { now: String(now), built: String(now - 20 * 86_400) });
+  appliance.verbs['logs'] = () =>
+    LOG.map(([unit, priority, message], index) =>
+      JSON.stringify({ __REALTIME_TIMESTAMP: `${now - index * 47}000000`, MESSAGE: message, PRIORITY: priority, _SYSTEMD_UNIT: unit }),
+    );
+  return appliance;
+}
+
+async function addFactor(box: TestApp): Promise<void> {
+  const browser = await box.signedIn(CAREFUL);
+  const page = await browser.get('/account/totp/new');
+  const secret = /id="secret">(.*?)<\/p>/s.exec(page.text)?.[1]?.replace(/<[^>]*>|\s/g, '') ?? '';
+  await browser.post('/account/totp/new', { name: 'Phone', code: codeAt(secret, box.clock.now()) });
+  await browser.post('/account/recovery-codes');
 }
 
 async function ask(api: TestApi, path: string, body: unknown = {}, method = 'POST'): Promise<{ readonly id: string }> {
@@ -157,8 +207,8 @@ function asIfUsed(network: Network, heard: Heard): Network {
       4,
       3,
       String(Math.floor((begun + 10 * MINUTE_MS) / 1_000) - minutesAgo * 60),
-      String(busy * 3e8 + moved * 6_500),
-      String(busy * 21e8 + moved * 45_000),
+      String(Math.round(busy * 3e8 + moved * 6_500)),
+      String(Math.round(busy * 21e8 + moved * 45_000)),
     );
     return fields.join('\t');
   }
@@ -204,8 +254,13 @@ function activity(start: Date, span: number, index: number): number {
   return (isWorkday ? 1 : 0.25) * (0.08 + byHour) * wobble;
 }
 
-async function poll({ clock }: TestApp, heard: Heard): Promise<void> {
-  heard.minutes += 1;
-  clock.advance(MINUTE_MS);
-  await new Promise((resolve) => setTimeout(resolve, 300));
+async function poll({ app, clock }: TestApp, heard: Heard, ms = MINUTE_MS): Promise<void> {
+  heard.minutes += ms / MINUTE_MS;
+  let isOver = false;
+  const stop = app.events.on('job.ran', ({ id }) => {
+    isOver ||= id === 'stats';
+  });
+  clock.advance(ms);
+  await until('the interface is read', () => isOver);
+  stop();
 }
