@@ -6,7 +6,7 @@ export const SUITE = 'trixie';
 const SYSTEM = [
   ...['systemd', 'systemd-sysv', 'systemd-resolved', 'systemd-timesyncd', 'systemd-repart', 'udev', 'dbus', 'kmod'],
   ...['nftables', 'wireguard-tools', 'iproute2', 'conntrack', 'procps', 'iputils-ping', 'netbase'],
-  ...['rauc', 'rauc-service', 'e2fsprogs', 'ca-certificates', 'tzdata'],
+  ...['rauc', 'rauc-service', 'e2fsprogs', 'ca-certificates', 'tzdata', 'openssh-server', 'rclone'],
 ];
 
 export const FLAVOURS = {
@@ -40,10 +40,15 @@ export const REMOVED = [
     'ucf',
     'sensible-utils',
     'iucode-tool',
+    // sshd has its own.
+    'openssh-sftp-server',
   ],
 ];
 
-/** Modules and firmware that a gateway without sound, screen effects and radio never loads; below the modules' and firmware's folders. */
+/**
+ * Modules and firmware that a gateway without sound, screen effects and radio never loads, below the modules' and firmware's
+ * folders; with a / before it, what else is never used, below the root.
+ */
 export const UNUSED = [
   ...['kernel/sound', 'kernel/drivers/media', 'kernel/drivers/iio', 'kernel/drivers/staging', 'kernel/drivers/comedi', 'kernel/drivers/infiniband'],
   ...[
@@ -56,4 +61,9 @@ export const UNUSED = [
   ],
   ...['kernel/drivers/net/can', 'kernel/net/can', 'kernel/drivers/isdn', 'kernel/drivers/gnss', 'kernel/drivers/leds', 'kernel/drivers/parport'],
   ...['rtw88', 'rtw89', 'rtlwifi', 'rtl_bt', 'usbdux_firmware.bin', 'usbduxfast_firmware.bin', 'usbduxsigma_firmware.bin', 'intel-ucode', 'amd-ucode'],
+  // Of OpenSSH only the server is needed, and what makes keys: what may become somebody else is not.
+  ...['ssh', 'slogin', 'scp', 'sftp', 'ssh-add', 'ssh-agent', 'ssh-argv0', 'ssh-copy-id', 'ssh-keyscan'].map((name) => `/usr/bin/${name}`),
+  ...['ssh-keysign', 'ssh-pkcs11-helper', 'ssh-sk-helper', 'ssh-session-cleanup'].map((name) => `/usr/lib/openssh/${name}`),
+  // What hwdb.bin was made of, and character sets beside UTF-8.
+  ...['/usr/lib/udev/hwdb.d', '/usr/lib/x86_64-linux-gnu/gconv'],
 ];

@@ -43,6 +43,10 @@ in_tree systemctl -q mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup
   getty@tty1.service serial-getty@ttyS0.service getty-static.service systemd-firstboot.service systemd-hwdb-update.service ldconfig.service \
   systemd-journal-catalog-update.service systemd-update-done.service systemd-pcrlock-make-policy.service systemd-networkd-wait-online.service 2>/dev/null
 
+# Of OpenSSH nothing starts but box-ssh.service; the keys that its installation made are nobody's.
+find "$tree"/etc/{systemd,ssh} "$tree"/usr/lib/{systemd,tmpfiles.d} \( -name '*ssh*' -o -name moduli \) ! -path '*/etc/ssh/sshd_config' ! -name 'box-ssh*' \
+  ! -path "$tree/etc/ssh" -delete
+
 # The initrd: busybox, the modules that disks and watchdogs need, and image/initrd/init.
 initrd=$target/initrd
 mkdir -p "$initrd"/{bin,dev,proc,sys,run,new,lib/modules}
@@ -77,7 +81,12 @@ rm -rf "$tree"/{boot,var,tmp,run}/* "$tree"/etc/{apt,kernel,initramfs-tools,alte
   "$tree"/usr/share/{initramfs-tools,bash-completion,lintian,bug,debconf,perl5,zsh,man,locale,info,gdb,common-licenses/README} "$tree"/usr/lib/systemd/boot "$tree"/usr/lib/x86_64-linux-gnu/perl* \
   "$tree"/etc/{passwd,group,shadow,gshadow,subuid,subgid}- "$tree"/etc/.pwd.lock "$tree/etc/ld.so.cache~"
 microcode >"$target/early"
-for path in $UNUSED; do rm -rf "$tree/usr/lib/modules/$kernel/$path" "$tree/usr/lib/firmware/$path"; done
+for path in $UNUSED; do
+  case $path in
+    /*) rm -rf "$tree$path" ;;
+    *) rm -rf "$tree/usr/lib/modules/$kernel/$path" "$tree/usr/lib/firmware/$path" ;;
+  esac
+done
 in_tree depmod "$kernel"
 find "$tree/usr/share/doc" -mindepth 1 -maxdepth 1 -type d -empty -delete
 find "$tree" -xdev -newermt "@$SOURCE_DATE_EPOCH" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +

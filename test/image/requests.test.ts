@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createRootSide, type RootSide } from '../support/root-side.ts';
@@ -172,6 +172,98 @@ describe('the root side of the box', () => {
     await root.request('network-revert');
     const before = await root.shell('nft -f /mnt/box.nft; /usr/lib/wiregui/box/network boot; nft list table inet box');
     expect([before.includes('enp2s0'), before.includes('policy drop')]).toEqual([false, true]);
+  });
+
+  const keygen = async (name: string, ...options: string[]) => {
+    await root.shell(`ssh-keygen -q -N '' -C ${name} -f /mnt/${name} ${options.join(' ')}`);
+    return read(`${name}.pub`);
+  };
+  const keptKeys = () => read('data/box/ssh/authorized_keys');
+  const hostKey = async () => (await root.request('ssh-state')).find((line) => line.startsWith('host='));
+
+  it('lets keys in by SSH once it is switched on, under one host key for good, and says so', async () => {
+    const [ed, ecdsa, rsa] = [await keygen('ed', '-t ed25519'), await keygen('ecdsa', '-t ecdsa -b 384'), await keygen('rsa', '-t rsa -b 3072')];
+    expect(await root.request('ssh-state')).toEqual(['on=no', 'unit=', 'done']);
+    expect(await root.request('ssh', `off\n${ed}\n`)).toEqual(['done']);
+    expect(await root.request('ssh-state')).toEqual(['on=no', 'unit=', `key=${ed}`, 'done']);
+    expect(existsSync(at('data/box/ssh/host_key'))).toBe(false);
+    expect(await root.request('ssh', `on\n${ed}\n${ecdsa}\n${rsa}\n`)).toEqual(['done']);
+    expect(keptKeys()).toBe([ed, ecdsa, rsa].join('\n'));
+    const made = await hostKey();
+    expect(made).toMatch(/^host=SHA256:[A-Za-z0-9+/]{43}$/);
+    await root.request('ssh', 'off\n');
+    await root.request('ssh', `on\n${rsa}\n`);
+    expect([await hostKey(), keptKeys()]).toEqual([made, rsa]);
+    const modes = ['ssh', 'ssh/host_key', 'ssh/authorized_keys'].map((path) => (statSync(at(`data/box/${path}`)).mode & 0o777).toString(8));
+    expect([modes, readdirSync(at('data/box/ssh')).sort()]).toEqual([
+      ['700', '600', '600'],
+      ['authorized_keys', 'host_key', 'on'],
+    ]);
+  });
+
+  it('ends the sessions of SSH when it is switched off or a key goes, and only then', async () => {
+    const [one, two] = [await keygen('one', '-t ed25519'), await keygen('two', '-t ed25519')];
+    const asked = async (content: string) => {
+      await root.shell(': >/mnt/calls');
+      await root.request('ssh', content);
+      return root.calls();
+    };
+    expect(await asked(`on\n${one}\n`)).toEqual(['systemctl start box-ssh.service']);
+    expect(await asked(`on\n${one}\n${two}\n`)).toEqual(['systemctl start box-ssh.service']);
+    expect(await asked(`on\n${two.replace('two', 'renamed')}\n${one}\n`)).toEqual(['systemctl start box-ssh.service']);
+    expect(await asked(`on\n${two}\n`)).toEqual(['systemctl restart box-ssh.service']);
+    expect(await asked(`off\n${two}\n`)).toEqual(['systemctl stop box-ssh.service']);
+    expect(existsSync(at('data/box/ssh/on'))).toBe(false);
+  });
+
+  it('lets nobody in by SSH with anything but a key that is one', async () => {
+    const ed = await keygen('ed', '-t ed25519');
+    const [type = '', blob = ''] = ed.split(' ');
+    const small = await keygen('small', '-t rsa -b 2048');
+    const others = [
+      ...HOSTILE,
+      ...['command="touch /mnt/owned" ', 'no-pty,', 'environment="LD_PRELOAD=/mnt/x" ', 'from="*" ', ' ', '\t', '# '].map((before) => `${before}${ed}`),
+      ...[`ssh-rsa ${blob}`, `${type} ${blob.slice(0, -4)}`, `${type} ${blob}AAAA`, `${type} AAAA`, `${type}  ${blob}`, type, `${type} ${blob}\t`, small],
+      ...[`${ed}\u0001`, `${ed}\u001b[2J`, `${type} ${blob} ${'x'.repeat(101)}`, `${type} ${blob} ü`, `${type} ${'A'.repeat(2_000)}`],
+      ...['ssh-dss AAAAB3NzaC1kc3MAAACB', 'ssh-ed25519-cert-v01@openssh.com AAAA', 'cert-authority ', '@cert-authority * '].map((before) => `${before} ${blob}`),
+    ];
+    for (const [index, other] of others.entries()) await refuses('ssh', index % 2 ? `on\n${other}\n` : `off\n${ed}\n${other}\n`);
+        for (const content of ['', 'on', 'on\n', 'yes\n', 'On\n', `on \n${ed}\n`, `${ed}\n`, `on\n${ed}\n\n`, `on\n${ed}\n${ed} again\n`])
+      await refuses('ssh', content);
+    expect(existsSync(at('data/box/ssh'))).toBe(false);
+    expect(root.calls()).toEqual(['']);
+  });
+
+  it('takes twenty keys for SSH and no more', async () => {
+    const keys: string[] = [];
+    for (let index = 0; index < 21; index += 1) keys.push(await keygen(`k${index}`, '-t ed25519'));
+    await refuses('ssh', `on\n${keys.join('\n')}\n`);
+    expect(await root.request('ssh', `on\n${keys.slice(1).join('\n')}\n`)).toEqual(['done']);
+  });
+
+  it('opens the port of SSH while it is on, to the network of the box and to no tunnel', async () => {
+    const key = await keygen('key', '-t ed25519');
+    const chain = (how = 'boot') => root.shell(`nft -f /mnt/box.nft; /usr/lib/wiregui/box/network ${how}; nft list chain inet box ssh`);
+    expect(await chain()).not.toContain('jump');
+    await root.request('ssh', `on\n${key}\n`);
+    expect(await chain('rules')).toContain('iifname != "wg-wiregui" jump web');
+    await root.request('network', network());
+    expect(await chain()).toContain('iifname "enp2s0" jump web');
+    expect(await chain()).not.toContain('wg-wiregui');
+    await root.request('network-revert');
+    expect(await chain()).toContain('iifname != "wg-wiregui" jump web');
+    await root.request('ssh', `off\n${key}\n`);
+    expect(await chain()).not.toContain('jump');
+    expect(await root.shell('nft -f /mnt/box.nft; nft list chain inet box input')).toContain('tcp dport 22 jump ssh');
+  });
+
+  it('leaves the network alone when only SSH is switched', async () => {
+    await root.request('network', network());
+    await root.request('network-confirm');
+    const before = uplink();
+    await root.shell(': >/mnt/calls');
+    await root.request('ssh', `on\n${await keygen('key', '-t ed25519')}\n`);
+    expect([uplink(), root.calls()]).toEqual([before, ['systemctl start box-ssh.service']]);
   });
 
   it('reads the journal with arguments that it knows, and finds text as it is written', async () => {
