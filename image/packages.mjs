@@ -60,10 +60,13 @@ export const UNUSED = [
     'kernel/drivers/mtd',
   ],
   ...['kernel/drivers/net/can', 'kernel/net/can', 'kernel/drivers/isdn', 'kernel/drivers/gnss', 'kernel/drivers/leds', 'kernel/drivers/parport'],
+  ...['kernel/fs/bcachefs', 'kernel/fs/ceph', 'kernel/fs/gfs2', 'kernel/fs/nfsd', 'kernel/fs/ocfs2', 'kernel/drivers/target'],
+  // Protocols that every program could have loaded by asking for a socket.
+  ...['ceph', 'dccp', 'openvswitch', 'rds', 'smc', 'tipc'].map((name) => `kernel/net/${name}`),
   ...['rtw88', 'rtw89', 'rtlwifi', 'rtl_bt', 'usbdux_firmware.bin', 'usbduxfast_firmware.bin', 'usbduxsigma_firmware.bin', 'intel-ucode', 'amd-ucode'],
   // Of OpenSSH only the server is needed, and what makes keys: what may become somebody else is not.
   ...['ssh', 'slogin', 'scp', 'sftp', 'ssh-add', 'ssh-agent', 'ssh-argv0', 'ssh-copy-id', 'ssh-keyscan'].map((name) => `/usr/bin/${name}`),
   ...['ssh-keysign', 'ssh-pkcs11-helper', 'ssh-sk-helper', 'ssh-session-cleanup'].map((name) => `/usr/lib/openssh/${name}`),
-  // What hwdb.bin was made of, and character sets beside UTF-8.
-  ...['/usr/lib/udev/hwdb.d', '/usr/lib/x86_64-linux-gnu/gconv'],
+  // Names and quirks of hardware that sits on desks, and character sets beside UTF-8.
+  ...['/usr/lib/udev/hwdb.d', '/usr/lib/udev/hwdb.bin', '/usr/lib/x86_64-linux-gnu/gconv'],
 ];

@@ -225,10 +225,12 @@ describe('the root side of the box', () => {
       ...['command="touch /mnt/owned" ', 'no-pty,', 'environment="LD_PRELOAD=/mnt/x" ', 'from="*" ', ' ', '\t', '# '].map((before) => `${before}${ed}`),
       ...[`ssh-rsa ${blob}`, `${type} ${blob.slice(0, -4)}`, `${type} ${blob}AAAA`, `${type} AAAA`, `${type}  ${blob}`, type, `${type} ${blob}\t`, small],
       ...[`${ed}\u0001`, `${ed}\u001b[2J`, `${type} ${blob} ${'x'.repeat(101)}`, `${type} ${blob} ü`, `${type} ${'A'.repeat(2_000)}`],
-      ...['ssh-dss AAAAB3NzaC1kc3MAAACB', 'ssh-ed25519-cert-v01@openssh.com AAAA', 'cert-authority ', '@cert-authority * '].map((before) => `${before} ${blob}`),
+      ...['ssh-dss AAAAB3NzaC1kc3MAAACB', 'ssh-ed25519-cert-v01@openssh.com AAAA', 'cert-authority ', '@cert-authority * '].map(
+        (before) => `${before} ${blob}`,
+      ),
     ];
     for (const [index, other] of others.entries()) await refuses('ssh', index % 2 ? `on\n${other}\n` : `off\n${ed}\n${other}\n`);
-        for (const content of ['', 'on', 'on\n', 'yes\n', 'On\n', `on \n${ed}\n`, `${ed}\n`, `on\n${ed}\n\n`, `on\n${ed}\n${ed} again\n`])
+    for (const content of ['', 'on', 'on\n', 'yes\n', 'On\n', `on \n${ed}\n`, `${ed}\n`, `on\n${ed}\n\n`, `on\n${ed}\n${ed} again\n`])
       await refuses('ssh', content);
     expect(existsSync(at('data/box/ssh'))).toBe(false);
     expect(root.calls()).toEqual(['']);

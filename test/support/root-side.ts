@@ -35,6 +35,7 @@ mount --bind "$FOLDER/var" "$root/var"
 mount -t tmpfs tmpfs "$root/tmp"
 mount --bind "$FOLDER" "$root/mnt"
 mount --bind "$IMAGE/etc/box.nft" "$root/mnt/box.nft"
+mount --bind "$IMAGE/etc/ssh/sshd_config" "$root/mnt/sshd_config"
 exec chroot "$root" /bin/bash -c "$1"
 `;
 
@@ -52,6 +53,7 @@ export function createRootSide(): RootSide {
   put('stubs/lib/clock-epoch', '');
   put('calls', '');
   put('box.nft', '');
+  put('sshd_config', '');
   const stub = (program: string, script: string) => {
     // Some live in sbin, which is a folder of its own or the same.
     for (const place of ['bin', 'sbin']) {
