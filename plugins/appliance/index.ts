@@ -11,6 +11,9 @@ import { networkPages } from './network-pages.ts';
 import { systemOperations } from './operations.ts';
 import { nav, systemPages } from './pages.ts';
 import { createPower } from './power.ts';
+import { createSsh } from './ssh.ts';
+import { sshOperations } from './ssh-operations.ts';
+import { sshPages } from './ssh-pages.ts';
 import { text } from './text.ts';
 import { updateOperations } from './update-operations.ts';
 import { updatePages } from './update-pages.ts';
@@ -27,15 +30,24 @@ export const appliance: Plugin = {
     const updates = createUpdates(host, find);
     const logs = createLogs(host.clock.now, find);
     const network = createNetwork(host, find);
+    const ssh = createSsh(host, find);
     const nameAndTime = createNameAndTime(host, find);
     return {
-      pages: () => [...system, ...updatePages(find, updates), ...nameAndTimePages(find, nameAndTime), ...networkPages(network), ...logPages(logs)],
+      pages: () => [
+        ...system,
+        ...updatePages(find, updates),
+        ...nameAndTimePages(find, nameAndTime),
+        ...networkPages(network),
+        ...sshPages(find, ssh),
+        ...logPages(logs),
+      ],
       nav: [nav],
       api: [
         ...systemOperations(find, power),
         ...updateOperations(updates),
         ...nameAndTimeOperations(find, nameAndTime),
         ...networkOperations(network),
+        ...sshOperations(ssh),
         ...logOperations(logs),
       ],
       stop: async () => updates.stop(),

@@ -48,10 +48,11 @@ export function createAppliance(): FakeAppliance {
     'network-revert': () => [],
     name: () => [],
     time: () => [],
+    'ssh-state': () => ['on=no', 'unit=inactive'],
   };
 
   async function answer(verb: string, id: string, content: string): Promise<void> {
-    if (!['status', 'network-state'].includes(verb)) asked.push(`${verb} ${content}`.trim());
+    if (!['status', 'network-state', 'ssh-state'].includes(verb)) asked.push(`${verb} ${content}`.trim());
     let text = '';
     const print = (line: string) => {
       text += `${line}\n`;
