@@ -51,6 +51,11 @@ export function readUpload(request: IncomingMessage, field: string, largestBytes
   });
 }
 
+/** Where nobody can bring a file: at the command line. */
+export function noFile(): Promise<Upload> {
+  return Promise.reject(new InvalidInput({ '': [en.validation.file] }));
+}
+
 /** All of an upload that fits into memory. */
 export async function bytesOf({ body }: Upload): Promise<Buffer> {
   const chunks: Buffer[] = [];

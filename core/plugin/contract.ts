@@ -11,6 +11,7 @@ import type { OwnedDevice } from '../devices/store.ts';
 import type { EventBus, EventName, Listener } from '../events/bus.ts';
 import type { Certificates } from '../http/certificates.ts';
 import type { NavItem, PageRequest, Route } from '../http/route.ts';
+import type { Upload } from '../http/upload.ts';
 import type { Job, JobState } from '../jobs/jobs.ts';
 import type { FragmentKey, Fragments } from '../net/inputs.ts';
 import type { NetworkStatus } from '../net/reconcile.ts';
@@ -129,6 +130,8 @@ export interface Operation {
   readonly summary: string;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodObject;
+  /** The field of a form (multipart/form-data, RFC 7578) that brings a file; the fields of `body` come before it, as text. */
+  readonly file?: string;
   /** What is answered, or with `isList` each item of it; absent where nothing is, or something that is no JSON. */
   readonly answer?: z.ZodType;
   /** Answers part of a list: `items`, `total` and `next`. */
@@ -148,6 +151,8 @@ export interface OperationCall {
   readonly query: Readonly<Record<string, unknown>>;
   /** Camel-cased; the service validates it. */
   readonly body: unknown;
+  /** Where the operation takes a file and somebody can bring one. Only what `body` names stands in its fields. */
+  readonly upload?: (largestBytes: number) => Promise<Upload>;
 }
 
 export interface OperationAnswer {

@@ -38,7 +38,7 @@ export { orShowAgain, readForm } from '../http/forms.ts';
 export { choiceFilter, pagerFor, readList, setFilters, sortLinks, withQuery } from '../http/lists.ts';
 export { download, json, leaveFor, localPath, type NavItem, type PageRequest, type Reply, type Route, raw, redirect, view } from '../http/route.ts';
 export { type SelectionAct, selectionPages } from '../http/selection.ts';
-export { bytesOf, type Upload } from '../http/upload.ts';
+export { bytesOf, noFile, type Upload } from '../http/upload.ts';
 export type { Job } from '../jobs/jobs.ts';
 export { addressOf, contains, isIpv6, numberOf, parseAddress, parseCidr, prefixOf } from '../net/cidr.ts';
 export type { Cidr, DeviceId, FragmentKey, Fragments, NftRule, UserId } from '../net/inputs.ts';

@@ -26,7 +26,7 @@ function byTag(operations: readonly Operation[]) {
 }
 
 function describe(operation: Operation) {
-  const { id, method, path, summary, permission, body, answer, isList, type } = operation;
+  const { id, method, path, summary, permission, body, file, answer, isList, type } = operation;
   const query = queryOf(operation);
   return {
     id,
@@ -35,7 +35,7 @@ function describe(operation: Operation) {
     summary,
     permission,
     query: query ? fieldsOf(schemaOf(query, 'input')) : [],
-    body: body ? fieldsOf(schemaOf(body, 'input')) : [],
+    body: [...(body ? fieldsOf(schemaOf(body, 'input')) : []), ...(file ? [{ name: file, type: text.docs.file, isRequired: true }] : [])],
     answer: answer ? fieldsOf(schemaOf(answer, 'output')) : [],
     isList: isList === true,
     type: type ?? null,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Operation } from '#core';
-import { isConditional, ROOT } from './serve.ts';
+import { isConditional, isRepeatable, ROOT } from './serve.ts';
 import { text } from './text.ts';
 import { queryOf } from './whole-lists.ts';
 import { snakeCase } from './wire.ts';
@@ -52,13 +52,13 @@ const PROBLEM: Json = {
 };
 
 function describe(operation: Operation): Json {
-  const { id, tag, summary, body, status = 200 } = operation;
+  const { id, tag, summary, status = 200 } = operation;
   return {
     operationId: id,
     tags: [tag],
     summary,
     parameters: parametersOf(operation),
-    ...(body ? { requestBody: { required: isAnyRequired(body), content: { 'application/json': { schema: schemaOf(body, 'input') } } } } : {}),
+    ...requestBodyOf(operation),
     responses: {
       [status]: successOf(operation),
       ...(isTagged(operation) ? { 304: { description: text.openApi.notModified } } : {}),
@@ -66,6 +66,19 @@ function describe(operation: Operation): Json {
     },
   };
 }
+
+function requestBodyOf({ body, file }: Operation): Json {
+  const schema = body ? schemaOf(body, 'input') : { type: 'object' };
+  const { properties = {}, required = [] } = schema as { properties?: Json; required?: readonly string[] };
+  if (file !== undefined) {
+    const form = { ...schema, properties: { ...properties, [file]: FILE }, required: [...required, file] };
+    return { requestBody: { required: true, content: { 'multipart/form-data': { schema: form } } } };
+  }
+  return body ? { requestBody: { required: required.length > 0, content: { 'application/json': { schema } } } } : {};
+}
+
+/** OpenAPI 3.1, “Considerations for File Uploads”: what is binary has no type. */
+const FILE: Json = { contentMediaType: 'application/octet-stream', description: text.openApi.file };
 
 function parametersOf(operation: Operation): readonly Json[] {
   const inPath = [...operation.path.matchAll(/:([a-zA-Z]+)/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
@@ -76,7 +89,7 @@ function parametersOf(operation: Operation): readonly Json[] {
   return [
     ...inPath,
     ...inQuery,
-    ...(operation.method === 'POST' && operation.type === undefined ? [header('Idempotency-Key', text.openApi.idempotencyKey)] : []),
+    ...(isRepeatable(operation) ? [header('Idempotency-Key', text.openApi.idempotencyKey)] : []),
     ...(isConditional(operation.method) ? [header('If-Match', text.openApi.ifMatch)] : []),
     ...(isTagged(operation) ? [header('If-None-Match', text.openApi.ifNoneMatch)] : []),
   ];
@@ -104,10 +117,6 @@ function problemsOf({ method, path }: Operation): Json {
     ...[401, 403, 404, 422, 429, 500, 503],
   ];
   return Object.fromEntries(statuses.map((status) => [status, { $ref: '#/components/responses/Problem' }]));
-}
-
-function isAnyRequired(body: z.ZodObject): boolean {
-  return ((schemaOf(body, 'input')['required'] ?? []) as readonly string[]).length > 0;
 }
 
 /** The JSON Schema of what callers send (`input`) or get (`output`), with the names that they use. */

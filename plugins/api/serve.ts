@@ -6,6 +6,7 @@ import {
   NotFound,
   type Operation,
   type OperationAnswer,
+  type OperationCall,
   type PageRequest,
   PreconditionFailed,
   parse,
@@ -32,6 +33,11 @@ export function isConditional(method: Route['method']): boolean {
   return method === 'PUT' || method === 'PATCH' || method === 'DELETE';
 }
 
+/** Whether it is carried out once, however often it is sent. What is neither JSON nor nothing changes nothing; files are not kept to compare. */
+export function isRepeatable({ method, type, file }: Operation): boolean {
+  return method === 'POST' && type === undefined && file === undefined;
+}
+
 /** The route that serves an operation to bearers of tokens. */
 export function serve(operation: Operation, parts: ServeParts): Route {
   const { method, path, permission } = operation;
@@ -50,13 +56,18 @@ export function serve(operation: Operation, parts: ServeParts): Route {
 async function answer(operation: Operation, request: PageRequest, parts: ServeParts): Promise<Reply> {
   // Somebody whose id is empty means one thing, and not all of them.
   if (pathOf(request).endsWith('/')) throw new NotFound(text.emptyName);
-  const body = readBody(operation, request);
+  const body = operation.file === undefined ? readBody(operation, request) : {};
   const query = readQuery(queryOf(operation), request.query);
-  const call = { actor: request.actor, params: request.params, query, body };
+  const call = {
+    actor: request.actor,
+    params: request.params,
+    query,
+    body,
+    ...(operation.file ? { upload: uploadOf(operation, operation.file, request) } : {}),
+  };
   const carryOut = () => ifUnchanged(request, operation, parts, async () => partOf(operation, await operation.handle(call), query));
   const key = request.headers['idempotency-key'];
-  // What is neither JSON nor nothing changes nothing, and may be made twice.
-  if (operation.method !== 'POST' || operation.type !== undefined || key === undefined) return replyTo(operation, request, await carryOut());
+  if (!isRepeatable(operation) || key === undefined) return replyTo(operation, request, await carryOut());
   const print = JSON.stringify([operation.id, request.params, request.body ?? null]);
   const {
     status,
@@ -86,6 +97,19 @@ function readBody({ body: schema = NOTHING }: Operation, { body: sent, headers }
   const problems = { ...problemsOf(schema, body), ...Object.fromEntries(others.map((name) => [name, [text.unknownField]])) };
   if (Object.keys(problems).length > 0) throw new InvalidInput(problems);
   return body;
+}
+
+/** What comes along, with no field beside it that is not documented. */
+function uploadOf({ body: schema = NOTHING }: Operation, file: string, request: PageRequest): NonNullable<OperationCall['upload']> {
+  const known = new Set(Object.keys(schema.shape).map(snakeCase));
+  return async (largestBytes) => {
+    const upload = await request.upload(file, largestBytes);
+    const unknown = [...new Set(upload.fields.keys())].filter((name) => !known.has(name));
+    if (unknown.length === 0) return upload;
+    // It is still coming in, and its sender reads no answer before all is sent.
+    upload.body.resume();
+    throw new InvalidInput(Object.fromEntries(unknown.map((name) => [name, [text.unknownField]])));
+  };
 }
 
 function problemsOf(schema: z.ZodObject, body: unknown): InvalidInput['fields'] {

@@ -239,6 +239,7 @@ export const text = {
     removeSshKey: 'Take a key from SSH; its sessions end, and all others',
     logs: 'The newest lines of the journal, 500 at most, the newest last',
     update: 'How far an update is',
+    upload: 'Bring an update; it is checked, not installed',
     fetch: 'Fetch an update; it is checked, not installed',
     install: 'Write the update that was fetched or uploaded into the other slot; it starts with the next reboot',
     discard: 'Discard the update that was fetched or uploaded',

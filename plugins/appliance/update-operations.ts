@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Operation } from '#core';
+import { noFile, type Operation } from '#core';
 import { text } from './text.ts';
-import { fetchInput, installInput, type Updates } from './updates.ts';
+import { fetchInput, installInput, LARGEST_BYTES, type Updates } from './updates.ts';
 
 const stateAnswer = z.strictObject({
   kind: z.enum(['none', 'receiving', 'ready', 'installing', 'installed', 'failed']),
@@ -24,6 +24,19 @@ export function updateOperations(updates: Updates): readonly Operation[] {
       path: '/system/update',
       summary: text.operations.update,
       handle: async ({ actor }) => ({ body: await updates.state(actor) }),
+    },
+    {
+      ...shared,
+      id: 'upload-update',
+      method: 'POST',
+      path: '/system/update',
+      summary: text.operations.upload,
+      file: 'bundle',
+      async handle({ actor, upload = noFile }) {
+        const { body } = await upload(LARGEST_BYTES);
+        await updates.receive(actor, body);
+        return { body: await updates.state(actor) };
+      },
     },
     {
       ...shared,

@@ -2,10 +2,9 @@ import { field, orShowAgain, otherErrors, type PageRequest, type Reply, type Rou
 import { type FindBox, statusOf, theBox } from './box.ts';
 import { permission, ROOT, systemView } from './pages.ts';
 import { text } from './text.ts';
-import type { Updates } from './updates.ts';
+import { LARGEST_BYTES, type Updates } from './updates.ts';
 
 const HERE = `${ROOT}/updates`;
-const LARGEST_BYTES = 1_073_741_824;
 type Errors = Readonly<Record<string, readonly string[]>>;
 
 export function updatePages(find: FindBox, updates: Updates): readonly Route[] {
@@ -32,7 +31,7 @@ export function updatePages(find: FindBox, updates: Updates): readonly Route[] {
         orShowAgain(
           async () => {
             const { body } = await request.upload('bundle', LARGEST_BYTES);
-            return back(updates.receive(request.actor, body as AsyncIterable<Buffer>));
+            return back(updates.receive(request.actor, body));
           },
           (errors) => show(request, errors),
         ),

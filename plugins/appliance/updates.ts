@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { type Actor, authorize, type Box, Conflict, createWebDownload, type Host, InvalidInput, messageOf, NotFound, parse, TooLarge } from '#core';
 import { type FindBox, jsonOf, theBox, valuesOf } from './box.ts';
@@ -22,7 +23,7 @@ export interface UpdateState {
 export interface Updates {
   state(actor: Actor): Promise<UpdateState>;
   /** Keeps a bundle that somebody brings. Throws InvalidInput when it does not fit, or is none that this box trusts. */
-  receive(actor: Actor, body: AsyncIterable<Buffer>): Promise<void>;
+  receive(actor: Actor, body: Readable): Promise<void>;
   /** Begins to fetch one; `state` tells how it goes. */
   fetch(actor: Actor, input: unknown): Promise<void>;
   /** Begins to write it into the slot that does not run. */
@@ -31,6 +32,7 @@ export interface Updates {
   stop(): void;
 }
 
+export const LARGEST_BYTES = 1_073_741_824;
 const NOTHING: UpdateState = { kind: 'none', version: null, build: null, notes: null, isOlder: false, bytes: 0, percent: 0, problem: null };
 const HOUR_MS = 3_600_000;
 const CHECK_MS = 90_000;
@@ -104,12 +106,21 @@ export function createUpdates({ db, audit, log }: Pick<Host, 'db' | 'audit' | 'l
       authorize(actor, 'system.manage');
       const box = theBox(find);
       // One that was brought before the service started anew.
-      if (now.kind === 'none') now = await inspect(box).catch(() => NOTHING);
+      if (now.kind === 'none') {
+        const found = await inspect(box).catch(() => NOTHING);
+        // Meanwhile another one may have begun to come in.
+        if (now.kind === 'none') now = found;
+      }
       return now;
     },
 
     async receive(actor, body) {
-      await keep(begin(actor), body);
+      try {
+        await keep(begin(actor), body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>);
+      } finally {
+        // Its sender reads no answer before all is sent.
+        body.resume();
+      }
       await record(actor, 'update.received', { version: now.version });
     },
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Actor, Operation } from '#core';
+import { type Actor, noFile, type Operation } from '#core';
 import { type Door, through } from './door.ts';
 import type { Run, Runs } from './runs.ts';
 import { text } from './text.ts';
@@ -23,6 +23,9 @@ const stagedAnswer = z.strictObject({
   devices: z.int(),
   isEncrypted: z.boolean(),
 });
+
+/** Checked by the archive itself, which a short one does not open. */
+const stageFields = z.strictObject({ passphrase: z.string().max(1_024).optional() });
 
 const shown = ({ updatedAt: _, ...run }: Run) => run;
 const ownerOf = ({ userId }: Actor) => `user:${userId}`;
@@ -62,6 +65,22 @@ export function backupOperations(runs: Runs, door: Door): readonly Operation[] {
       summary: text.operations.test,
       status: 204,
       handle: ({ actor }) => runs.test(actor).then(() => ({})),
+    },
+    {
+      ...shared,
+      id: 'stage-backup',
+      method: 'POST',
+      path: '/backup/restores',
+      summary: text.operations.stage,
+      body: stageFields,
+      file: 'archive',
+      answer: stagedAnswer,
+      status: 201,
+      async handle({ actor, upload = noFile }) {
+        const backups = through(door);
+        const { body, fields } = await upload(backups.largestBytes());
+        return { body: await backups.stage(body, fields.get('passphrase') || null, ownerOf(actor)) };
+      },
     },
     {
       ...staged,

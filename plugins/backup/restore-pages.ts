@@ -1,4 +1,4 @@
-import { type Host, InvalidInput, json, type PageRequest, type Reply, type Route, redirect, view } from '#core';
+import { type Host, InvalidInput, type PageRequest, type Reply, type Route, redirect, view } from '#core';
 import { type Door, through } from './door.ts';
 import { ROOT, showBackups } from './pages.ts';
 import type { Runs } from './runs.ts';
@@ -7,22 +7,16 @@ import { text } from './text.ts';
 const PERMISSION = 'system.manage';
 /** What a problem is about, as the page calls it. */
 const NAMES: Readonly<Record<string, string>> = { passphrase: 'archivePassphrase', archive: text.restore.file };
-/** An upload is no JSON: this one route stands beside the operations that go on with it. */
-export const UPLOAD_PATH = '/api/v0/backup/restores';
 
 /** Upload, look, decide: what was uploaded belongs to the session that brought it. */
 export function restorePages({ settings }: Pick<Host, 'settings'>, runs: Runs, door: Door): readonly Route[] {
   const ownerOf = ({ session }: PageRequest) => `session:${session.hash}`;
 
-  async function stage(request: PageRequest, owner: string) {
-    const backups = through(door);
-    const { body, fields } = await request.upload('archive', backups.largestBytes());
-    return backups.stage(body, fields.get('archivePassphrase') || null, owner);
-  }
-
   async function upload(request: PageRequest): Promise<Reply> {
     try {
-      const { id } = await stage(request, ownerOf(request));
+      const backups = through(door);
+      const { body, fields } = await request.upload('archive', backups.largestBytes());
+      const { id } = await backups.stage(body, fields.get('archivePassphrase') || null, ownerOf(request));
       return redirect(`${ROOT}/restore/${id}`);
     } catch (error) {
       if (!(error instanceof InvalidInput)) throw error;
@@ -62,16 +56,6 @@ export function restorePages({ settings }: Pick<Host, 'settings'>, runs: Runs, d
         through(door).discard(idOf(request), ownerOf(request));
         request.session.flash('success', text.restore.discarded);
         return redirect(ROOT);
-      },
-    },
-    {
-      method: 'POST',
-      path: UPLOAD_PATH,
-      permission: PERMISSION,
-      auth: 'bearer',
-      async handle(request) {
-        const { createdAt, isEncrypted, ...staged } = await stage(request, `user:${request.actor.userId}`);
-        return json({ ...staged, created_at: createdAt, is_encrypted: isEncrypted }, 201);
       },
     },
   ];

@@ -94,6 +94,7 @@ export const text = {
     list: 'Backups that were made by themselves or on demand, the newest first',
     run: 'Make a backup now and bring it to the place that is set',
     test: 'Write a file to the place that is set, and remove it again',
+    stage: 'Bring a backup to be restored: it is checked whole, and waits a quarter of an hour for your word',
     staged: 'What a backup holds that was uploaded',
     confirm: 'Restore a backup that was uploaded; the service starts again',
     discard: 'Forget a backup that was uploaded',

@@ -30,6 +30,19 @@ export function apiWith(box: Pick<TestApp, 'url'>, token: string): TestApi {
   };
 }
 
+/** Posts a form with a file in its last field, as `curl --form` does. */
+export async function uploadTo(
+  box: Pick<TestApp, 'url'>,
+  { token }: TestApi,
+  path: string,
+  fields: Readonly<Record<string, string | Blob>>,
+): Promise<ApiAnswer> {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) form.set(name, value);
+  const response = await fetch(`${box.url}/api/v0${path}`, { method: 'POST', headers: token ? { authorization: `Bearer ${token}` } : {}, body: form });
+  return { status: response.status, headers: response.headers, body: JSON.parse(await response.text()) };
+}
+
 /** Signs in, makes a token on the account page, and calls with it. */
 export async function apiOf(box: TestApp, who?: typeof ADMIN, days = '30'): Promise<TestApi> {
   const browser = await box.signedIn(who);

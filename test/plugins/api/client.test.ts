@@ -241,6 +241,13 @@ describe('a client generated from the OpenAPI document drives', () => {
     expect((await asAdmin('list-backups')).data.map(({ id }: { id: string }) => id)).toContain(run.id);
     const archive = await asAdmin('make-backup', null, { passphrase: 'long enough for this' }, { responseType: 'arraybuffer' });
     expect(Buffer.from(archive.data).toString('latin1', 0, 21)).toBe('age-encryption.org/v1');
+    const form = new FormData();
+    form.set('passphrase', 'long enough for this');
+    form.set('archive', new Blob([archive.data]), 'backup.age');
+    const { status, data: staged } = await asAdmin('stage-backup', null, form);
+    expect([status, staged]).toEqual([201, expect.objectContaining({ is_encrypted: true, users: expect.any(Number) })]);
+    expect((await asAdmin('get-staged-backup', { id: staged.id })).data).toEqual(staged);
+    expect((await asAdmin('discard-staged-backup', { id: staged.id })).status).toBe(204);
     for (const verb of ['get', 'restore', 'discard']) expect(await statusOf(asAdmin(`${verb}-staged-backup`, { id: randomUUID() })), verb).toBeLessThan(500);
     rmSync(folder, { recursive: true, force: true });
   });

@@ -1,9 +1,9 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ownAddresses } from '../../../core/system/addresses.ts';
-import { apiOf, type TestApi } from '../../support/api.ts';
+import { apiOf, type TestApi, uploadTo } from '../../support/api.ts';
 import { createTestApp, type TestApp, type TestBrowser } from '../../support/app.ts';
 import { createAppliance, type FakeAppliance } from '../../support/appliance.ts';
 import { uploadAs } from '../../support/upload.ts';
@@ -52,6 +52,33 @@ describe('updates', () => {
     expect([done.includes('Version 0.2.0 is installed'), done.includes('Reboot now')]).toEqual([true, true]);
     const { body } = await api.call('GET', '/audit?limit=2');
     expect(body.map(({ action }: { action: string }) => action)).toEqual(['update.installed', 'update.received']);
+  });
+
+  it('are uploaded by the API too', async () => {
+    const { status, body } = await uploadTo(box, api, '/system/update', { bundle: new Blob(['a bundle']) });
+    expect([status, body]).toEqual([200, expect.objectContaining({ kind: 'ready', version: '0.2.0' })]);
+    expect(readFileSync(appliance.bundle, 'utf8')).toBe('a bundle');
+    expect((await api.call('GET', '/audit?limit=1')).body[0]).toMatchObject({ action: 'update.received', via: 'api', changes: { version: '0.2.0' } });
+    for (const form of [{ other: new Blob(['x']) }, { note: 'x', bundle: new Blob(['x']) }, { bundle: 'x' }])
+      expect((await uploadTo(box, api, '/system/update', form)).status).toBe(422);
+    expect((await api.call('POST', '/system/update', { bundle: 'x' })).status).toBe(422);
+    expect((await uploadTo(box, { ...api, token: 'wg_x' }, '/system/update', { bundle: new Blob(['x']) })).status).toBe(401);
+    expect(readFileSync(appliance.bundle, 'utf8')).toBe('a bundle');
+  });
+
+  it('are answered when they are not taken, however much is still to come', async () => {
+    const large = new Uint8Array(16 * 1_048_576);
+    let finish = (_: readonly string[]) => {};
+    appliance.verbs['update'] = () => new Promise((resolve) => (finish = resolve));
+    await upload();
+    await admin.post(`${HERE}/install`);
+    expect((await uploadAs(box, admin, HERE, 'bundle', large)).status).toBe(409);
+    expect((await uploadTo(box, api, '/system/update', { bundle: new Blob([large]) })).status).toBe(409);
+    finish([]);
+    await becomes('installed');
+    mkdirSync(`${appliance.bundle}.new`);
+    expect((await uploadTo(box, api, '/system/update', { bundle: new Blob([large]) })).status).toBe(500);
+    expect((await uploadTo(box, api, '/system/update', { note: 'x', bundle: new Blob([large]) })).status).toBe(422);
   });
 
   it('show how far they are, also without scripts, and take no second one meanwhile', async () => {
