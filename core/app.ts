@@ -296,7 +296,7 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
   const pageParts = { db, devices, settings, sections, clock, users, audit, setup, signIn, notifications, network, host, ...accountParts };
   const coreRoutes: readonly Route[] = [
     ...setupPages(pageParts),
-    ...signInPages({ signIn, offeredMethods, isLocalAllowed, afterSignOut }),
+    ...signInPages({ signIn, offeredMethods, isLocalAllowed, afterSignOut, events }),
     ...secondStepPages(pageParts),
     ...devicePages({ ...pageParts, serverPublicKey, panels: () => host.all(devicePanelSlot) }),
     ...accountPages({ ...pageParts, panels: () => host.all(accountPanelSlot) }),

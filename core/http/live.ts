@@ -1,8 +1,9 @@
-import { PassThrough, type Readable } from 'node:stream';
+import type { PassThrough, Readable } from 'node:stream';
 import { type Actor, allows } from '../accounts/permissions.ts';
 import type { EventBus, Poll } from '../events/bus.ts';
 import type { UserId } from '../net/inputs.ts';
 import type { Clock } from '../system/clock.ts';
+import { openEventStream } from './event-stream.ts';
 
 /** Tells open pages that something they show has changed (server-sent events, WHATWG HTML §9.2). */
 export interface Live {
@@ -22,7 +23,6 @@ interface LiveOptions {
 
 type LiveTopic = 'devices' | 'users' | 'network' | 'notifications' | 'plugins' | 'vpn-session';
 
-const HEARTBEAT_MS = 20_000;
 const LONGEST_MS = 5 * 60_000;
 /** Bursts become one message. */
 const GATHER_MS = 200;
@@ -104,19 +104,14 @@ export function createLive(events: EventBus, clock: Clock): Live {
   return {
     isWatched: () => [...listeners].some(({ wanted }) => wanted !== null),
     open(actor, { rates = null, nextNotice = () => null } = {}) {
-      const stream = new PassThrough();
-      const listener: Listener = { actor, stream, topics: new Set(), wanted: rates === '' ? 'all' : rates === null ? null : new Set(rates.split(' ')) };
-      const stopBeating = beat(clock, stream);
-      const stopTelling = tellOfVpnSession(listener, nextNotice);
-      const stopWaiting = clock.after(LONGEST_MS, () => stream.end());
-      listeners.add(listener);
-      stream.write('retry: 2000\n\n');
-      stream.on('close', () => {
+      const onClose = () => {
         listeners.delete(listener);
-        stopBeating();
         stopTelling();
-        stopWaiting();
-      });
+      };
+      const stream = openEventStream(clock, { longestMs: LONGEST_MS, onClose });
+      const listener: Listener = { actor, stream, topics: new Set(), wanted: rates === '' ? 'all' : rates === null ? null : new Set(rates.split(' ')) };
+      const stopTelling = tellOfVpnSession(listener, nextNotice);
+      listeners.add(listener);
       return stream;
     },
     closeAll: () => endWhere(() => true),
@@ -148,14 +143,4 @@ function deliver({ stream, topics }: Listener): void {
   if (stream.writableEnded) return;
   for (const topic of topics) stream.write(`event: ${topic}\ndata: {}\n\n`);
   topics.clear();
-}
-
-// Proxies and phones close what is silent for long.
-function beat(clock: Clock, stream: PassThrough): () => void {
-  let cancel = clock.after(HEARTBEAT_MS, tick);
-  function tick(): void {
-    stream.write(': \n\n');
-    cancel = clock.after(HEARTBEAT_MS, tick);
-  }
-  return () => cancel();
 }

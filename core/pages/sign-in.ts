@@ -1,5 +1,6 @@
 import type { SignIn } from '../accounts/sign-in.ts';
 import { TooManyRequests, Unauthenticated } from '../errors.ts';
+import type { EventBus } from '../events/bus.ts';
 import { field } from '../http/fields.ts';
 import { localPath, type Reply, type Route, redirect, view } from '../http/route.ts';
 import type { AfterSignOut, SignInMethod } from '../plugin/contract.ts';
@@ -12,9 +13,10 @@ interface SignInPageParts {
   readonly isLocalAllowed: () => Promise<boolean>;
   /** Where providers want to be told that somebody has signed out. */
   readonly afterSignOut: AfterSignOut;
+  readonly events: Pick<EventBus, 'emit'>;
 }
 
-export function signInPages({ signIn, offeredMethods, isLocalAllowed, afterSignOut }: SignInPageParts): readonly Route[] {
+export function signInPages({ signIn, offeredMethods, isLocalAllowed, afterSignOut, events }: SignInPageParts): readonly Route[] {
   async function form(email: string, returnTo: string, problem: string | null = null, status = 200): Promise<Reply> {
     const state = { values: { email }, errors: {} };
     const fields = [
@@ -54,6 +56,8 @@ export function signInPages({ signIn, offeredMethods, isLocalAllowed, afterSignO
       async handle({ session }) {
         const was = session.data;
         session.end();
+        // Live streams of this person end too; those of other browsers come back.
+        if (was.userId !== undefined) events.emit('session.ended', { userId: was.userId });
         return redirect((await afterSignOut(was)) ?? '/login');
       },
     },

@@ -33,6 +33,7 @@ export {
 export type { EventName, Events, Poll } from '../events/bus.ts';
 export type { CertificateFacts, Certificates, KeyAndCertificate } from '../http/certificates.ts';
 export { type CsvColumns, csv } from '../http/csv.ts';
+export { openEventStream } from '../http/event-stream.ts';
 export { type FormField, type FormState, field, otherErrors } from '../http/fields.ts';
 export { orShowAgain, readForm } from '../http/forms.ts';
 export { choiceFilter, pagerFor, readList, setFilters, sortLinks, withQuery } from '../http/lists.ts';

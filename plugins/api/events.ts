@@ -1,5 +1,5 @@
-import { PassThrough } from 'node:stream';
-import { type Actor, allows, type EventName, type Host, type Operation, TooManyRequests } from '#core';
+import type { PassThrough } from 'node:stream';
+import { type Actor, allows, type EventName, type Host, type Operation, openEventStream, TooManyRequests } from '#core';
 import { text } from './text.ts';
 import { toWire } from './wire.ts';
 
@@ -23,7 +23,7 @@ const TOLD: Readonly<Partial<Record<EventName, string>>> = {
 };
 /** Of one user at a time. */
 const MOST_STREAMS = 10;
-const HEARTBEAT_MS = 20_000;
+const RETRY_SECONDS = 20;
 /** Then the caller comes back, and is asked who it is anew. */
 const LONGEST_MS = 10 * 60_000;
 /** Whoever leaves more than this unread is not listening. */
@@ -62,23 +62,14 @@ export function createChanges({ events, clock, aliveUntil }: Needs): Changes {
   async function open(actor: Actor): Promise<PassThrough> {
     const until = (await aliveUntil(actor))?.getTime() ?? 0;
     const mine = [...listeners.values()].filter(({ userId }) => userId === actor.userId).length;
-    if (mine >= MOST_STREAMS) throw new TooManyRequests(text.tooManyStreams(MOST_STREAMS), HEARTBEAT_MS / 1_000);
-    const stream = new PassThrough();
-    let cancelBeat = clock.after(HEARTBEAT_MS, beat);
-    const cancelEnd = clock.after(Math.min(LONGEST_MS, until - clock.now().getTime()), () => stream.end());
-    // Another process may have revoked the token: nobody tells of that.
-    function beat(): void {
-      send(stream, ': \n\n');
-      void endIfDead(stream, actor);
-      cancelBeat = clock.after(HEARTBEAT_MS, beat);
-    }
-    listeners.set(stream, actor);
-    stream.write('retry: 2000\n\n');
-    stream.on('close', () => {
-      listeners.delete(stream);
-      cancelBeat();
-      cancelEnd();
+    if (mine >= MOST_STREAMS) throw new TooManyRequests(text.tooManyStreams(MOST_STREAMS), RETRY_SECONDS);
+    const stream = openEventStream(clock, {
+      longestMs: Math.min(LONGEST_MS, until - clock.now().getTime()),
+      // Another process may have revoked the token: nobody tells of that.
+      onBeat: () => void endIfDead(stream, actor),
+      onClose: () => listeners.delete(stream),
     });
+    listeners.set(stream, actor);
     return stream;
   }
 

@@ -1,6 +1,7 @@
 import { boxSlot, type Host, type Plugin } from '#core';
 import { logOperations } from './log-operations.ts';
 import { logPages } from './log-pages.ts';
+import { createLogStreams } from './log-stream.ts';
 import { createLogs } from './logs.ts';
 import { createNameAndTime } from './name-and-time.ts';
 import { nameAndTimeOperations } from './name-and-time-operations.ts';
@@ -29,6 +30,7 @@ export const appliance: Plugin = {
     if (!find()) return { pages: () => system.filter(({ path }) => path === nav.path) };
     const updates = createUpdates(host, find);
     const logs = createLogs(host.clock.now, find);
+    const streams = createLogStreams(host, logs);
     const network = createNetwork(host, find);
     const ssh = createSsh(host, find);
     const nameAndTime = createNameAndTime(host, find);
@@ -39,7 +41,7 @@ export const appliance: Plugin = {
         ...nameAndTimePages(find, nameAndTime),
         ...networkPages(network),
         ...sshPages(find, ssh),
-        ...logPages(logs),
+        ...logPages(logs, streams),
       ],
       nav: [nav],
       api: [
@@ -50,7 +52,10 @@ export const appliance: Plugin = {
         ...sshOperations(ssh),
         ...logOperations(logs),
       ],
-      stop: async () => updates.stop(),
+      async stop() {
+        updates.stop();
+        streams.stop();
+      },
     };
   },
 };

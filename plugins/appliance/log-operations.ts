@@ -3,7 +3,7 @@ import type { Operation } from '#core';
 import { type Logs, logFilter } from './logs.ts';
 import { text } from './text.ts';
 
-const lineAnswer = z.strictObject({ at: z.iso.datetime(), unit: z.string(), priority: z.int(), message: z.string() });
+const lineAnswer = z.strictObject({ at: z.iso.datetime(), unit: z.string(), priority: z.int(), message: z.string(), cursor: z.string() });
 
 export function logOperations(logs: Logs): readonly Operation[] {
   return [

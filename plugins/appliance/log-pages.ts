@@ -1,12 +1,13 @@
-import { download, field, orShowAgain, type PageRequest, type Reply, type Route, withQuery } from '#core';
-import { type LogLine, type Logs, logFilter, PRIORITIES } from './logs.ts';
+import { download, field, orShowAgain, type PageRequest, type Reply, type Route, raw, withQuery } from '#core';
+import type { LogStreams } from './log-stream.ts';
+import { type LogLine, type Logs, logFilter, PRIORITIES, shownLine } from './logs.ts';
 import { permission, ROOT, systemView } from './pages.ts';
 import { text } from './text.ts';
 
 const HERE = `${ROOT}/logs`;
 type Errors = Readonly<Record<string, readonly string[]>>;
 
-export function logPages(logs: Logs): readonly Route[] {
+export function logPages(logs: Logs, streams: LogStreams): readonly Route[] {
   function show({ query }: PageRequest, lines: readonly LogLine[], errors: Errors = {}): Reply {
     const state = { values: filterOf(query), errors };
     const fields = [
@@ -18,14 +19,14 @@ export function logPages(logs: Logs): readonly Route[] {
       field(state, 'since', text.logs.since, { kind: 'choice', choices: Object.entries(text.logs.times).map(([value, label]) => ({ value, label })) }),
       field(state, 'text', text.logs.text),
     ];
-    const shown = lines.toReversed().map((each) => ({ ...each, level: text.logs.priorities[each.priority] ?? '', isBad: each.priority <= 3 }));
-    const following = query.get('follow') === 'on';
-    const here = withQuery(HERE, query, {});
+    const following = query.get('follow') === 'on' && Object.keys(errors).length === 0;
     return systemView('logs', {
       fields,
-      rows: shown,
+      rows: lines.toReversed().map(shownLine),
       following,
-      here,
+      here: withQuery(HERE, query, {}),
+      stream: withQuery(`${HERE}/stream`, query, { follow: '' }),
+      after: lines.at(-1)?.cursor ?? '',
       other: withQuery(HERE, query, { follow: following ? '' : 'on' }),
       file: withQuery(`${HERE}/file`, query, {}),
     });
@@ -41,6 +42,16 @@ export function logPages(logs: Logs): readonly Route[] {
           async () => show(request, await logs.read(request.actor, filterOf(request.query))),
           (errors) => show(request, [], errors),
         ),
+    },
+    {
+      method: 'GET',
+      path: `${HERE}/stream`,
+      permission,
+      async handle({ actor, query, headers }) {
+        const filter = filterOf(query);
+        // Where a browser that comes back had got to.
+        return raw('text/event-stream', await streams.open(actor, { ...filter, after: String(headers['last-event-id'] ?? filter['after']) }));
+      },
     },
     {
       method: 'GET',

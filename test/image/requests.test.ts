@@ -270,18 +270,23 @@ describe('the root side of the box', () => {
 
   it('reads the journal with arguments that it knows, and finds text as it is written', async () => {
     root.stub('journalctl', `printf '{"MESSAGE":"x"}\\n'`);
-    expect(await root.request('logs', 'wiregui\n3\n1764000000\na.b $(id)\n')).toEqual(['{"MESSAGE":"x"}', 'done']);
+    const cursor = 's=0f;i=612;b=89;m=33;t=66;x=a9';
+    expect(await root.request('logs', 'wiregui\n3\n1764000000\na.b $(id)\n\n')).toEqual(['{"MESSAGE":"x"}', 'done']);
+    expect(await root.request('logs', `\n\n1764000000\n\n${cursor}\n`)).toEqual(['{"MESSAGE":"x"}', 'done']);
     const fixed = 'journalctl --no-pager --quiet --output=json --output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_SYSTEMD_UNIT';
-    expect(root.calls()).toEqual([`${fixed} --unit=wiregui --priority=3 --since=@1764000000 --grep=\\Qa.b $(id)\\E --case-sensitive=no --lines=500`]);
-    for (const [at, hostiles] of [HOSTILE, HOSTILE, HOSTILE, ['x'.repeat(101), 'a\tb', 'a\nb']].entries()) {
+    expect(root.calls()).toEqual([
+      `${fixed} --unit=wiregui --priority=3 --grep=\\Qa.b $(id)\\E --case-sensitive=no --since=@1764000000 --reverse --lines=500`,
+      `${fixed} --after-cursor=${cursor}`,
+    ]);
+    for (const [at, hostiles] of [HOSTILE, HOSTILE, HOSTILE, ['x'.repeat(101), 'a\tb', 'a\nb'], HOSTILE].entries()) {
       for (const hostile of hostiles) {
-        const lines = ['wiregui', '3', '1', 'x'];
+        const lines = ['wiregui', '3', '1', 'x', ''];
         lines[at] = hostile;
         await refuses('logs', `${lines.join('\n')}\n`);
       }
     }
     root.stub('journalctl', 'yes x');
-    const many = await root.request('logs', '\n\n\n\n');
+    const many = await root.request('logs', '\n\n\n\ns=1\n');
     expect(many.join('\n').length).toBeLessThan(900_100);
   });
 });
