@@ -57,6 +57,8 @@ export interface CheckedBackup {
 
 /** A restore that is decided: from here on it is carried through, whatever happens. */
 const CONFIRMED = 'restore-confirmed';
+/** Headers and filling of a tar, and what streams hold that has not been read yet. */
+const SLACK_BYTES = 1024 ** 2;
 /** What must stay free for the service that runs. */
 const RESERVE_BYTES = 64 * 1024 ** 2;
 
@@ -182,7 +184,17 @@ export function freeBytes(dataDirectory: string): number {
 
 async function unpack(archive: Readable, folder: string, passphrase: string | null): Promise<void> {
   const reader = extract();
-  const feeding = pipeline(archive, (bytes) => opened(bytes, passphrase), createGunzip(), reader);
+  // What may come out of it: what its entries have said, and no endless rest that packs to nothing.
+  let allowedBytes = SLACK_BYTES;
+  async function* bounded(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    let unpackedBytes = 0;
+    for await (const chunk of bytes) {
+      unpackedBytes += chunk.length;
+      if (unpackedBytes > allowedBytes) throw refused('it unpacks to more than it says');
+      yield chunk;
+    }
+  }
+  const feeding = pipeline(archive, (bytes) => opened(bytes, passphrase), createGunzip(), bounded, reader);
   // The loop below throws first when both fail.
   feeding.catch(() => undefined);
   const seen = new Set<string>();
@@ -195,6 +207,7 @@ async function unpack(archive: Readable, folder: string, passphrase: string | nu
       if (size > largest) throw refused(`${name} has ${size} bytes; at most ${largest} are allowed`);
       if (size > room) throw refused(`${name} has ${size} bytes, and there is room for ${room}`);
       seen.add(name);
+      allowedBytes += size;
       await pipeline(Readable.from(entry), createWriteStream(join(folder, name), { mode: 0o600, flags: 'wx' }));
     }
     await feeding;

@@ -59,6 +59,15 @@ describe('one’s own sign-in', () => {
     expect(await hasEnded).toBe(true);
   });
 
+  it('ends the live stream of an open page when its reader signs out', async () => {
+    const theirs = await box.signedIn(USER);
+    const cookie = `wiregui=${theirs.cookies.get('wiregui')}`;
+    const stream = await fetch(`${box.url}/live`, { headers: { cookie, 'sec-fetch-site': 'same-origin' } });
+    const hasEnded = stream.text().then(() => true);
+    await theirs.post('/logout');
+    expect(await hasEnded).toBe(true);
+  });
+
   it('lets an administrator end somebody’s session', async () => {
     const theirs = await box.signedIn(USER);
     const id = idOf(USER.email);
