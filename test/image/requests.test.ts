@@ -20,6 +20,8 @@ const HOSTILE = [
   'x'.repeat(70_000),
 ];
 
+const IMAGE = join(import.meta.dirname, '..', '..', 'image', 'root');
+
 describe('the root side of the box', () => {
   let root: RootSide;
   beforeEach(() => {
@@ -266,6 +268,18 @@ describe('the root side of the box', () => {
     await root.shell(': >/mnt/calls');
     await root.request('ssh', `on\n${await keygen('key', '-t ed25519')}\n`);
     expect([uplink(), root.calls()]).toEqual([before, ['systemctl start box-ssh.service']]);
+  });
+
+  it('leaves a line in the journal of what it is asked to do, and none of looking', async () => {
+    const said = async (verb: string) => {
+      writeFileSync(at(`run/box/requests/${verb}.7`), '');
+      return root.shell('/usr/lib/wiregui/box/request');
+    };
+    for (const verb of ['status', 'logs', 'bundle', 'network-state', 'ssh-state']) expect([verb, await said(verb)]).toEqual([verb, '']);
+    for (const verb of ['reboot', 'ssh', 'network-revert']) expect(await said(verb)).toBe(`<5>${verb} (7)\n`);
+    expect(await said('unknown')).toBe('<4>box: not a request\n');
+    const unit = readFileSync(join(IMAGE, 'usr/lib/systemd/system/box-request.service'), 'utf8');
+    expect(unit).toContain('LogLevelMax=notice');
   });
 
   it('reads the journal with arguments that it knows, and finds text as it is written', async () => {

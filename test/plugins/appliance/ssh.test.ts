@@ -143,6 +143,7 @@ describe('access to the box by SSH', () => {
         ),
         ...[`${type} ${blob.slice(0, -1)}`, `${type} ${blob}=`, `${type}  ${blob}`],
         keyOf('ssh-ed25519', Buffer.alloc(31)),
+        `ssh-ed25519 ${Buffer.concat([field('ssh-ed25518'), field(Buffer.alloc(32))]).toString('base64')}`,
         keyOf('ssh-rsa', Buffer.from([1, 0, 1])),
         keyOf('ecdsa-sha2-nistp256', 'nistp384', Buffer.alloc(65, 4)),
         keyOf('ecdsa-sha2-nistp256', 'nistp256', Buffer.alloc(65, 3)),

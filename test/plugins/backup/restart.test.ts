@@ -7,11 +7,13 @@ import { ADMIN, startService } from '../../support/service.ts';
 import { until } from '../../support/wait.ts';
 
 const PASSPHRASE = 'twelve or more characters';
+/** What of the box's unit can be had without systemd: no new privileges, and of the capabilities only its own. */
+const CONFINED = ['setpriv', '--no-new-privs', '--inh-caps=-all', '--bounding-set=-all,+net_admin,+net_bind_service'];
 const OTHER = { email: 'other@example.com', password: 'a secret of theirs' };
 
 it('a box that restores another one’s backup is that one, in the same process, with nobody signed in', async () => {
   await using first = await startService();
-  await using second = await startService({ env: { WG_ADMIN_EMAIL: OTHER.email, WG_ADMIN_PASSWORD: OTHER.password } });
+  await using second = await startService({ env: { WG_ADMIN_EMAIL: OTHER.email, WG_ADMIN_PASSWORD: OTHER.password }, prefix: CONFINED });
   const [there, here] = [createBrowser(first.url), createBrowser(second.url)];
   await there.post('/login', ADMIN);
   await there.post('/devices', { name: 'Theirs' });
