@@ -142,6 +142,7 @@ describe('access to the box by SSH', () => {
           (each) => `${type} ${each.toString('base64')}`,
         ),
         ...[`${type} ${blob.slice(0, -1)}`, `${type} ${blob}=`, `${type}  ${blob}`],
+        ...['constructor', 'toString', 'hasOwnProperty'].map((type) => keyOf(type, 'x')),
         keyOf('ssh-ed25519', Buffer.alloc(31)),
         `ssh-ed25519 ${Buffer.concat([field('ssh-ed25518'), field(Buffer.alloc(32))]).toString('base64')}`,
         keyOf('ssh-rsa', Buffer.from([1, 0, 1])),
