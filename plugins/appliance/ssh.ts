@@ -36,7 +36,7 @@ export function createSsh({ db, audit }: Pick<Host, 'db' | 'audit'>, find: FindB
     await db.transaction((tx) => audit.record(tx, actor, { action, target: { type: 'system', id: 'box', name: text.box }, changes }));
   }
 
-  function change<T>(actor: Actor, work: (present: SshState, keep: (isOn: boolean, keys: readonly SshKey[]) => Promise<void>) => Promise<T>): Promise<T> {
+  async function change<T>(actor: Actor, work: (present: SshState, keep: (isOn: boolean, keys: readonly SshKey[]) => Promise<void>) => Promise<T>): Promise<T> {
     authorize(actor, 'system.manage');
     const box = theBox(find);
     const keep = async (isOn: boolean, keys: readonly SshKey[]) =>
