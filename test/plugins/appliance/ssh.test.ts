@@ -193,6 +193,8 @@ describe('access to the box by SSH', () => {
     await add();
     await add(keys['other']);
     await api.call('PUT', '/system/ssh', { enabled: true });
+    expect((await add(keys['rsa'])).body.enabled).toBe(true);
+    await api.call('DELETE', `/system/ssh/keys/${(await state()).keys[2].id}`);
     const [first, second] = (await state()).keys;
     const question = await admin.get(`${HERE}/keys/${first.id}/delete`);
     expect(question.text).toContain('Delete the key ed@laptop? All sessions of SSH end.');
