@@ -172,6 +172,14 @@ describe('following the logs of the box', () => {
     expect(appliance.asked.at(-1)).toMatch(/s=1;i=2$/);
   });
 
+  it('tells nothing of a line that is none of journald’s', async () => {
+    appliance.verbs['logs'] = () => [JSON.stringify({ __REALTIME_TIMESTAMP: '1', MESSAGE: 'forged', __CURSOR: 's=1\nevent: evil' }), '{"MESSAGE":"no time"}'];
+    const following = await follow(admin);
+    await nextLook();
+    await nextLook();
+    expect(following.text()).not.toMatch(/forged|evil/);
+  });
+
   it('goes on where the browser had got to, and takes nothing else for that', async () => {
     written.push('second', 'third');
     const following = await follow(admin, 'after=s%3D1%3Bi%3D1', { 'last-event-id': 's=1;i=2' });

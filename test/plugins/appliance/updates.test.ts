@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ownAddresses } from '../../../core/system/addresses.ts';
@@ -67,19 +67,35 @@ describe('updates', () => {
   });
 
   it('are answered when they are not taken, however much is still to come', async () => {
-    const large = new Uint8Array(16 * 1_048_576);
+    const large = Buffer.alloc(16 * 1_048_576);
     let finish = (_: readonly string[]) => {};
     appliance.verbs['update'] = () => new Promise((resolve) => (finish = resolve));
     await upload();
     await admin.post(`${HERE}/install`);
     expect((await uploadAs(box, admin, HERE, 'bundle', large)).status).toBe(409);
-    expect((await uploadTo(box, api, '/system/update', { bundle: new Blob([large]) })).status).toBe(409);
+    expect(await sendAll(large)).toBe(409);
     finish([]);
     await becomes('installed');
     mkdirSync(`${appliance.bundle}.new`);
-    expect((await uploadTo(box, api, '/system/update', { bundle: new Blob([large]) })).status).toBe(500);
-    expect((await uploadTo(box, api, '/system/update', { note: 'x', bundle: new Blob([large]) })).status).toBe(422);
+    expect(await sendAll(large)).toBe(500);
+    expect(await sendAll(large, 'content-disposition: form-data; name="note"\r\n\r\nx\r\n--b\r\n')).toBe(422);
   });
+
+  /** As browsers do: reads no answer before all is sent. */
+  async function sendAll(content: Buffer, before = ''): Promise<number> {
+    const head = `--b\r\n${before}content-disposition: form-data; name="bundle"; filename="x"\r\n\r\n`;
+    const body = Buffer.concat([Buffer.from(head), content, Buffer.from('\r\n--b--\r\n')]);
+    const headers = { authorization: `Bearer ${api.token}`, 'content-type': 'multipart/form-data; boundary=b', 'content-length': body.length };
+    const sending = request(`${box.url}/api/v0/system/update`, { method: 'POST', headers });
+    let status = 0;
+    let isSent = false;
+    sending.on('response', (response) => (status = response.resume().statusCode ?? 0)).on('finish', () => (isSent = true));
+    sending.on('error', () => {});
+    sending.end(body);
+    await until('all is sent, and answered', () => isSent && status !== 0, 15_000);
+    sending.destroy();
+    return status;
+  }
 
   it('show how far they are, also without scripts, and take no second one meanwhile', async () => {
     let finish = (_: readonly string[]) => {};
