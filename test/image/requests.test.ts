@@ -222,8 +222,12 @@ describe('the root side of the box', () => {
     const ed = await keygen('ed', '-t ed25519');
     const [type = '', blob = ''] = ed.split(' ');
     const small = await keygen('small', '-t rsa -b 2048');
+    // 16,384 bits, which is more than a line of the request holds.
+    const parts = [Buffer.from('ssh-rsa'), Buffer.from([1, 0, 1]), Buffer.alloc(2_048, 0x7f)];
+    const huge = Buffer.concat(parts.flatMap((part) => [Buffer.from([0, 0, part.length >> 8, part.length & 255]), part])).toString('base64');
     const others = [
       ...HOSTILE,
+      `ssh-rsa ${huge}`,
       ...['command="touch /mnt/owned" ', 'no-pty,', 'environment="LD_PRELOAD=/mnt/x" ', 'from="*" ', ' ', '\t', '# '].map((before) => `${before}${ed}`),
       ...[`ssh-rsa ${blob}`, `${type} ${blob.slice(0, -4)}`, `${type} ${blob}AAAA`, `${type} AAAA`, `${type}  ${blob}`, type, `${type} ${blob}\t`, small],
       ...[`${ed}\u0001`, `${ed}\u001b[2J`, `${type} ${blob} ${'x'.repeat(101)}`, `${type} ${blob} ü`, `${type} ${'A'.repeat(2_000)}`],

@@ -115,6 +115,20 @@ describe('updates', () => {
     await becomes('installed');
   });
 
+  it('stay what they have become while somebody was told late what there was', async () => {
+    const inspect = appliance.verbs['bundle'] ?? (() => []);
+    let tell = (_: readonly string[]) => {};
+    appliance.verbs['bundle'] = () => new Promise((resolve) => (tell = resolve));
+    const asking = state();
+    await until('the box was asked', () => appliance.asked.includes('bundle'));
+    appliance.verbs['bundle'] = inspect;
+    appliance.verbs['update'] = () => new Promise(() => {});
+    await upload();
+    await admin.post(`${HERE}/install`);
+    tell([]);
+    expect([(await asking).kind, (await state()).kind]).toEqual(['installing', 'installing']);
+  });
+
   it.each([
     ['signature verification failed: Verify error: unable to get local issuer certificate', 'signed by somebody whom this box does not know'],
     ['signature verification failed: Verify error: self-signed certificate', 'signed by somebody whom this box does not know'],
