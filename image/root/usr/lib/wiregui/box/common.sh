@@ -36,3 +36,10 @@ is_on_trial() {
   confirmed=$(read_file "$STATE/confirmed")
   [ -n "$confirmed" ] && [ "$confirmed" != "$VERSION" ]
 }
+
+# The next try of a version on trial; after the third one the boot loader takes the other version.
+start_over() {
+  say "version $VERSION $*; starting over"
+  systemctl --no-block reboot
+  exit
+}
