@@ -13,17 +13,20 @@ const isRoot = process.getuid?.() === 0;
 
 /** Programs and the Debian packages that bring them. */
 const SERVICE = { wg: 'wireguard-tools', nft: 'nftables', ip: 'iproute2', conntrack: 'conntrack', sysctl: 'procps', setsid: 'util-linux' };
+const IMAGE = { mmdebstrap: 'mmdebstrap', openssl: 'openssl', zstd: 'zstd', git: 'git', 'dpkg-deb': 'dpkg', unshare: 'util-linux' };
 const TESTS = {
   ...SERVICE,
+  ...IMAGE,
   'wg-quick': 'wireguard-tools',
   'wireguard-go': 'wireguard-go',
+  'qemu-system-x86_64': 'qemu-system-x86',
   chromium: 'chromium',
+  curl: 'curl',
   ping: 'iputils-ping',
   wrk: 'wrk',
   'fc-list': 'fontconfig',
   resolvconf: 'openresolv',
   pebble: 'pebble',
-  openssl: 'openssl',
   sshd: 'openssh-server',
   'ssh-keygen': 'openssh-client',
   rclone: 'rclone',
@@ -36,8 +39,7 @@ const WITHOUT_PROGRAM = {
   '/usr/share/doc/php-xml': 'php-xml',
   '/usr/share/doc/php-mbstring': 'php-mbstring',
 };
-const IMAGE = { mmdebstrap: 'mmdebstrap', openssl: 'openssl', zstd: 'zstd', git: 'git', 'dpkg-deb': 'dpkg', unshare: 'util-linux' };
-const MACHINES = { ...TESTS, ...IMAGE, 'qemu-system-x86_64': 'qemu-system-x86', mksquashfs: 'squashfs-tools', curl: 'curl' };
+const MACHINES = { ...TESTS, mksquashfs: 'squashfs-tools' };
 
 const CHECKS = [
   ['tsc', '-p', '.'],

@@ -74,7 +74,7 @@ export const text = {
     layoutLead: 'With two ports the box can stand between the internet and a network that it looks after.',
     choose: 'Choose a port',
     methods: { dhcp: 'Automatic (DHCP)', static: 'An address of your own' },
-    layouts: { one: 'One: everything on the same port', two: 'Two: one to the internet, one to a network of the box’s own' },
+    layouts: { one: 'One for everything', two: 'Two: internet, own network' },
     fields: {
       layout: 'Ports in use',
       wan: 'Port to the internet',
@@ -99,7 +99,7 @@ export const text = {
       'The change is tried for two minutes. If you cannot reach the box any more and confirm it here, the box goes back to what it has now. That holds also when it is switched off and on.',
     try: 'Try this',
     trying: 'A change of the network is being tried',
-    tryingLead: (seconds: number) => `It is taken back in ${seconds} seconds unless you keep it. Tunnels may have to connect again.`,
+    tryingLead: 'Tunnels may have to connect again. It is taken back unless you keep it. Time left:',
     keep: 'Keep it',
     undo: 'Take it back now',
     confirmed: 'The box keeps this network.',

@@ -1,6 +1,6 @@
 // Follows the journal: the box sends each new line (server-sent events), and the newest stands first.
 const MOST_LINES = 500;
-const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const second = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 const log = document.querySelector('#log');
 const list = log.querySelector('ol');
 const address = new URL(log.dataset.stream, location.href);
@@ -11,7 +11,7 @@ function add({ at, unit, message, isBad }) {
   const time = document.createElement('time');
   time.dateTime = at;
   time.title = at;
-  time.textContent = moment.format(new Date(at));
+  time.textContent = second.format(new Date(at));
   const item = document.createElement('li');
   item.className = `mono breakable mb-1${isBad ? ' text-danger' : ''}`;
   item.append(time, ` ${unit}: ${message}`);

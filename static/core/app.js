@@ -3,12 +3,13 @@ import './palette.js';
 import { showSelection } from './selection.js';
 
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const second = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 
 /** Times in the viewer's own zone, buttons that only work with scripts, inside `part`. */
 function enhance(part) {
   for (const time of part.querySelectorAll('time[datetime]')) {
     time.title ||= time.textContent;
-    time.textContent = moment.format(new Date(time.dateTime));
+    time.textContent = ('exact' in time.dataset ? second : moment).format(new Date(time.dateTime));
   }
   showSelection();
   if (navigator.clipboard) for (const button of part.querySelectorAll('[data-copy]')) button.hidden = false;
@@ -97,13 +98,14 @@ function listen() {
 
 let countingDown;
 
-/** Counts down to moments; where something is decided then, asks for the page anew. */
+/** Counts down to moments, or by seconds, which need no right clock; where something is decided then, asks for the page anew. */
 function countDown() {
   clearTimeout(countingDown);
-  const places = document.querySelectorAll('[data-countdown]');
+  const places = document.querySelectorAll('[data-countdown], [data-seconds]');
   if (places.length === 0) return;
   for (const place of places) {
-    const leftMs = new Date(place.dataset.countdown) - Date.now();
+    const { countdown, seconds: given } = place.dataset;
+    const leftMs = given === undefined ? new Date(countdown) - Date.now() : given * 1000 - performance.now();
     const seconds = Math.max(Math.ceil(leftMs / 1000), 0);
     place.textContent = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
     if (leftMs < -1000 && 'reload' in place.dataset) return location.reload();

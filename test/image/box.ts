@@ -43,16 +43,21 @@ export async function cli<T>(machine: Machine, line: string): Promise<T> {
   return JSON.parse(Buffer.from(output.trim().split('\n').at(-1) ?? '', 'base64').toString()) as T;
 }
 
-/** Asks for an update as the service does: puts the bundle into its cache, and a request into its folder. Answers what came of it. */
-export async function update(machine: Machine, bundle: string, content = ''): Promise<string> {
+const AS_SERVICE = 'setpriv --reuid=wiregui --regid=wiregui --clear-groups';
+
+/** Asks the box for something as the service does; answers what came of it, the last line being `done` or `failed`. */
+export async function ask(machine: Machine, verb: string, content = ''): Promise<string> {
   const id = `t${Math.random().toString(36).slice(2)}`;
-  const as = 'setpriv --reuid=wiregui --regid=wiregui --clear-groups';
+  const requests = '/run/box/requests';
+  await machine.shell(`${AS_SERVICE} sh -c 'printf "%s" "${content}" >${requests}/.${id} && mv ${requests}/.${id} ${requests}/${verb}.${id}'`);
+  return machine.shell(`until grep -qxE 'done|failed' /run/box/answers/${id} 2>/dev/null; do sleep 1; done; cat /run/box/answers/${id}`, 600_000);
+}
+
+/** Asks for an update, whose bundle is on the second disk. */
+export async function update(machine: Machine, bundle: string, content = ''): Promise<string> {
   await machine.shell('mkdir -p /run/bundles && { mountpoint -q /run/bundles || mount -o ro /dev/vdb /run/bundles; }');
-  await machine.shell(`${as} cp /run/bundles/${bundle}.raucb /var/cache/wiregui/update.raucb`, 120_000).catch(async () => {
-    await machine.shell(`cp /run/bundles/${bundle}.raucb /var/cache/wiregui/update.raucb`, 120_000);
-  });
-  await machine.shell(`${as} sh -c 'printf "%s" "${content}" >/run/box/requests/.${id} && mv /run/box/requests/.${id} /run/box/requests/update.${id}'`);
-  return machine.shell(`until grep -qxE 'done|failed' /run/box/answers/${id} 2>/dev/null; do sleep 1; done; cat /run/box/answers/${id}`, 300_000);
+  await machine.shell(`install -o wiregui -m 600 /run/bundles/${bundle}.raucb /var/cache/wiregui/update.raucb`, 300_000);
+  return ask(machine, 'update', content);
 }
 
 /** Boots again from the shell. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../core/system/run.ts';
 import { VERSION } from '../../core/version.ts';
@@ -7,6 +7,7 @@ const ROOT = join(import.meta.dirname, '..', '..');
 export const BUILD = process.env['WIREGUI_IMAGE_BUILD'] ?? join(ROOT, 'build');
 const KEYS = join(BUILD, 'test-keys');
 const FOREIGN_KEYS = join(BUILD, 'foreign-keys');
+const BUNDLES = join(BUILD, 'bundles');
 
 /** The current version as a disk, and bundles of later ones that fail in their own ways. */
 export const IMAGE = join(BUILD, `wiregui-${VERSION}-vm.raw`);
@@ -47,6 +48,12 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
     version: '99.0.4',
     tweak: `echo "import('node:fs').then((fs) => { fs.writeFileSync('/var/lib/wiregui/wiregui.db', 'spoilt'); process.exit(1); });" >tree/usr/lib/wiregui/dist/cli.js`,
   },
+  // It waits for a disk that it does not have, and then for somebody at the keyboard.
+  'missing-disk': {
+    version: '99.0.6',
+    tweak: `echo 'PARTLABEL=none /mnt ext4 x-systemd.device-timeout=5 0 2' >>tree/etc/fstab
+sed -i 's/OnActiveSec=.*/OnActiveSec=60/' tree/usr/lib/systemd/system/box-watch.timer`,
+  },
   'hung-kernel': {
     version: '99.0.5',
     tweak: `cat >tree/usr/lib/systemd/system/hang.service <<'X'
@@ -60,25 +67,36 @@ ln -s ../hang.service tree/usr/lib/systemd/system/sysinit.target.wants/hang.serv
   },
 };
 
-/** Makes what is missing; `WIREGUI_IMAGE_BUILD` names a folder that is used again. */
+/** Makes it if it is missing; `WIREGUI_IMAGE_BUILD` names a folder that is used again. */
 export async function buildImage(): Promise<void> {
   if (!existsSync(IMAGE)) await make(['--parts', 'disk', '--version', VERSION], KEYS);
 }
 
-/** A disk image with the bundles: a file system that is packed as little as they can be. */
+/** From the sources as they are; of what an earlier test has made, Debian's packages alone are used again. */
+export async function buildImageAnew(): Promise<void> {
+  rmSync(IMAGE, { force: true });
+  rmSync(BUNDLES, { recursive: true, force: true });
+  await buildImage();
+}
+
+/** Answers the bundle's path. */
+export async function buildBundle(name: string): Promise<string> {
+  const { version, tweak = '', keys = KEYS } = VARIANTS[name] as Variant;
+  const bundle = join(BUNDLES, `${name}.raucb`);
+  if (existsSync(bundle)) return bundle;
+  mkdirSync(BUNDLES, { recursive: true });
+  await make(['--parts', 'bundle', '--version', version, '--tweak', tweak], keys);
+  await run(['mv', join(BUILD, `wiregui-${version}-vm.raucb`), bundle]);
+  return bundle;
+}
+
+/** A disk image with all bundles: a file system that is packed as little as they can be. */
 export async function buildBundles(): Promise<string> {
   const disk = join(BUILD, 'bundles.img');
   if (existsSync(disk)) return disk;
-  const folder = join(BUILD, 'bundles');
-  mkdirSync(folder, { recursive: true });
-  for (const [name, { version, tweak = '', keys = KEYS }] of Object.entries(VARIANTS)) {
-    const bundle = join(folder, `${name}.raucb`);
-    if (existsSync(bundle)) continue;
-    await make(['--parts', 'bundle', '--version', version, '--tweak', tweak], keys);
-    await run(['mv', join(BUILD, `wiregui-${version}-vm.raucb`), bundle]);
-  }
-  await tamper(join(folder, 'next.raucb'), join(folder, 'tampered.raucb'));
-  await run(['mksquashfs', folder, disk, '-noI', '-noD', '-noF', '-noX', '-noappend', '-quiet', '-no-progress'], { deadlineMs: 300_000 });
+  for (const name of Object.keys(VARIANTS)) await buildBundle(name);
+  await tamper(join(BUNDLES, 'next.raucb'), join(BUNDLES, 'tampered.raucb'));
+  await run(['mksquashfs', BUNDLES, disk, '-noI', '-noD', '-noF', '-noX', '-noappend', '-quiet', '-no-progress'], { deadlineMs: 300_000 });
   return disk;
 }
 

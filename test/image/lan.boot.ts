@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VERSION } from '../../core/version.ts';
 import { until } from '../support/wait.ts';
+import { ask } from './box.ts';
 import { BUILD, buildImage, IMAGE } from './build.ts';
 import { createLan, type Lan } from './lan.ts';
 import { BOOT_MS, type Machine, startMachine } from './machine.ts';
@@ -45,8 +46,12 @@ describe('a box at a cable where nobody gives out addresses, with UEFI', () => {
     expect(await curl('-k', '-o', '/dev/null', '-w', '%{http_code}', `https://${ADDRESS}/setup`)).toBe('200');
   });
 
-  it('is found as wiregui.local', async () => {
-    expect((await lan.run([process.execPath, program('ask-mdns.mjs'), 'wiregui.local'], { deadlineMs: 30_000 })).stdout.split('\n')).toContain(ADDRESS);
+  const addressesOf = async (name: string) => (await lan.run([process.execPath, program('ask-mdns.mjs'), name], { deadlineMs: 30_000 })).stdout.split('\n');
+
+  it('is found as wiregui.local, and under the name that it is given', async () => {
+    expect(await addressesOf('wiregui.local')).toContain(ADDRESS);
+    expect(await ask(machine, 'name', 'office')).toMatch(/done$/);
+    await until('the new name is answered', async () => (await addressesOf('office.local')).includes(ADDRESS), 120_000);
   });
 
   it('answers on its web ports and on no other, whatever listens', async () => {

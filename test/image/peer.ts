@@ -3,10 +3,12 @@ import { once } from 'node:events';
 import { type Run, run } from '../../core/system/run.ts';
 import { until } from '../support/wait.ts';
 
-/** A client beside the machine: wireguard-go outside, its interface in a namespace of its own. */
+/** A client beside the machine: wireguard-go outside, its interface in a namespace where the tunnel is the only network. */
 export interface Peer extends AsyncDisposable {
-  /** Runs a program where the tunnel is the only network. */
-  readonly run: Run;
+  /** Whether it answers to pings. */
+  reaches(address: string): Promise<boolean>;
+  /** What is answered by http; nothing when nobody answers. */
+  get(url: string): Promise<string>;
 }
 
 /** Makes one from a configuration as the box hands it out; the endpoint is where the machine's port is forwarded to. */
@@ -32,8 +34,15 @@ export async function startPeer(configuration: string, endpoint: string): Promis
   await run(['ip', '-n', space, 'link', 'set', name, 'up']);
   await run(['ip', '-n', space, 'route', 'add', 'default', 'dev', name]);
 
+  const inside: Run = ([program, ...args], options) => run(['ip', 'netns', 'exec', space, program, ...args], options);
   return {
-    run: ([program, ...args], options) => run(['ip', 'netns', 'exec', space, program, ...args], options),
+    async reaches(address) {
+      const pings = await inside(['ping', '-c', '3', '-W', '5', address], { acceptedExitCodes: [0, 1], deadlineMs: 30_000 });
+      return pings.exitCode === 0;
+    },
+    async get(url) {
+      return (await inside(['curl', '-s', '-m', '10', url], { acceptedExitCodes: [0, 7, 28], deadlineMs: 20_000 })).stdout;
+    },
     async [Symbol.asyncDispose]() {
       const ended = once(daemon, 'exit');
       daemon.kill('SIGKILL');
