@@ -95,7 +95,7 @@ function prepareSigning(folder) {
   console.log(`Making keys for development in ${folder}; updates signed with them are refused by released boxes.`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const subject = ['-subj', '/CN=WireGUI development', '-addext', 'keyUsage=critical,digitalSignature'];
-  run('openssl', ['req', '-x509', '-newkey', 'rsa:3072', '-nodes', '-days', '10950', ...subject, '-keyout', paths.key, '-out', paths.certificate]);
+  run('openssl', ['req', '-x509', '-newkey', 'rsa:3072', '-nodes', '-days', '10950', ...subject, '-keyout', paths.key, '-out', paths.certificate], 'pipe');
   chmodSync(paths.key, 0o600);
   return paths;
 }
@@ -110,9 +110,10 @@ function step(script, ...args) {
   run(join(source, 'image', 'build', script), args);
 }
 
-function run(program, args) {
-  const { status } = spawnSync(program, args, { env: environment, stdio: ['ignore', 'inherit', 'inherit'] });
-  if (status !== 0) fail(`${program} failed`);
+/** What a program has to tell of its progress is shown, or with `pipe` only when it fails. */
+function run(program, args, stderr = 'inherit') {
+  const done = spawnSync(program, args, { env: environment, stdio: ['ignore', 'inherit', stderr] });
+  if (done.status !== 0) fail(`${program} failed ${done.stderr ?? ''}`);
 }
 
 function report(...files) {

@@ -161,7 +161,7 @@ export const text = {
   },
   logs: {
     unit: 'Unit',
-    unitHelp: 'wiregui, systemd-networkd, kernel, …',
+    unitHelp: 'wiregui, kernel, …',
     notAUnit: 'must be the name of a unit',
     notACursor: 'must be the cursor of a line',
     priority: 'At least as urgent as',
