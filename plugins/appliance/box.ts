@@ -63,17 +63,20 @@ export function valuesOf(lines: readonly string[]): ReadonlyMap<string, string> 
   );
 }
 
-// `rauc status --detailed --output-format=json`: a list of objects with one slot each.
+// `rauc status --detailed --output-format=json`: a list of objects with one slot each; one that RAUC never wrote has a bundle without a version.
 const raucStatus = z.object({
   slots: z.array(
-    z.record(z.string(), z.object({ bootname: z.string().nullish(), slot_status: z.object({ bundle: z.object({ version: z.string() }) }).optional() })),
+    z.record(
+      z.string(),
+      z.object({ bootname: z.string().nullish(), slot_status: z.object({ bundle: z.object({ version: z.string().nullish() }).optional() }).optional() }),
+    ),
   ),
 });
 
 function versionIn(rauc: string, bootName: string): string | null {
   const parsed = raucStatus.safeParse(jsonOf(rauc));
   const slots = parsed.success ? parsed.data.slots.flatMap((entry) => Object.values(entry)) : [];
-  return slots.find(({ bootname }) => bootname === bootName)?.slot_status?.bundle.version ?? null;
+  return slots.find(({ bootname }) => bootname === bootName)?.slot_status?.bundle?.version ?? null;
 }
 
 /** Undefined where it is no JSON. */

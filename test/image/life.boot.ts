@@ -111,6 +111,8 @@ describe('a box', () => {
       const ms = await fallsBack(machine, 1_200_000);
       console.log(`${bundle}: back after ${(ms / 1_000).toFixed(0)} s`);
       expect(await machine.shell("sed -n 's/.*rauc.slot=//p' /proc/cmdline | cut -c1")).toBe('A');
+      expect(await machine.shell('cat /run/box/fell-back-from')).toMatch(/^99\.0\.\d$/);
+      expect(await bootState()).toBe('ORDER=B A\nA_OK=1\nA_TRY=0\nB_OK=0\nB_TRY=0');
       await isSound();
     },
   );

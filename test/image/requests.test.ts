@@ -147,6 +147,14 @@ describe('the root side of the box', () => {
     expect(readdirSync(at('run/systemd/network'))).toEqual(['10-box-uplink.network']);
   });
 
+  it('says which addresses its ports have, and no more', async () => {
+    root.stub(
+      'ip',
+      'echo "lo UNKNOWN 127.0.0.1/8"; echo "enp0s2 UP 10.0.2.15/24 metric 1024 fe80::1/64"; echo "enp0s3 DOWN "; echo "wg-wiregui UNKNOWN 10.3.2.1/24"',
+    );
+    expect(await root.request('network-state')).toEqual(['port=enp0s2 UP 10.0.2.15/24 fe80::1/64 ', 'port=enp0s3 DOWN ', 'done']);
+  });
+
   it('takes nothing into a network that is not of its kind', async () => {
     for (const field of Object.keys(NETWORK))
       for (const hostile of [

@@ -34,7 +34,14 @@ export function createAppliance(): FakeAppliance {
     synchronised: 'yes',
     timezone: 'UTC',
     ntp: '',
-    rauc: JSON.stringify({ slots: [{ 'rootfs.1': { bootname: 'B', slot_status: { bundle: { version: '0.0.9' } } } }] }),
+    rauc: JSON.stringify({
+      slots: [
+        { 'rootfs.1': { bootname: 'B', slot_status: { bundle: { compatible: 'wiregui-x86-64', version: '0.0.9' }, status: 'ok' } } },
+        // As it was flashed.
+        { 'rootfs.0': { bootname: 'A', slot_status: { bundle: { compatible: null } } } },
+        { 'boot.0': { bootname: null, slot_status: { bundle: { compatible: null } } } },
+      ],
+    }),
   };
   const asked: string[] = [];
   const verbs: Record<string, RootSide> = {
