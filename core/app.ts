@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { belongingsSlot } from './accounts/belongings.ts';
 import { createEnrolledKinds } from './accounts/enrolled-kinds.ts';
 import { createFactors } from './accounts/factors.ts';
 import { createFlows } from './accounts/flows.ts';
@@ -44,27 +43,11 @@ import { createNetworkStore } from './net/store.ts';
 import { createNetworkMap } from './net/topology.ts';
 import { createNotifications } from './notifications/notifications.ts';
 import { coreOperations } from './operations/index.ts';
-import { accountPages } from './pages/account.ts';
-import { auditPages } from './pages/audit.ts';
-import { dashboardPages } from './pages/dashboard.ts';
-import { devicePages } from './pages/devices.ts';
-import { diagnosticsPages } from './pages/diagnostics.ts';
-import { healthPage } from './pages/health.ts';
 import { CORE_NAV, UPKEEP_NAV } from './pages/nav.ts';
 import type { NetworkView } from './pages/network-view.ts';
-import { notificationPages } from './pages/notifications.ts';
-import { ownSignInPages } from './pages/own-sign-in.ts';
-import { pluginPages } from './pages/plugins.ts';
-import { provisionalPages } from './pages/provisional.ts';
-import { searchPages } from './pages/search.ts';
-import { secondStepPages } from './pages/second-step.ts';
-import { settingsNav, settingsPages } from './pages/settings.ts';
-import { setupPages } from './pages/setup.ts';
-import { signInPages } from './pages/sign-in.ts';
-import { signInAgainPages } from './pages/sign-in-again.ts';
-import { userPages } from './pages/users.ts';
+import { corePages } from './pages/pages.ts';
+import { settingsNav } from './pages/settings.ts';
 import {
-  accountPanelSlot,
   afterSignOutSlot,
   type BoxState,
   backupsSlot,
@@ -73,9 +56,6 @@ import {
   boxStateSlot,
   brandSlot,
   certificatesSlot,
-  dashboardPanelSlot,
-  devicePanelSlot,
-  diagnosticsPanelSlot,
   movementSlot,
   operationSlot,
   originSlot,
@@ -84,7 +64,6 @@ import {
   type SignInMethod,
   secondFactorSlot,
   signInSlot,
-  userPanelSlot,
 } from './plugin/contract.ts';
 import { createPluginHost } from './plugin/host.ts';
 import { fill } from './plugin/slots.ts';
@@ -292,26 +271,31 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
 
   const nav = () => [...CORE_NAV, ...settingsNav(shownSections()), ...host.parts().flatMap((parts) => parts.nav ?? []), ...UPKEEP_NAV];
   const search = createSearch({ db, nav, finders: () => host.all(finderSlot) });
-  const accountParts = { factors, recoveryCodes, identities, sessions: browserSessions, offeredMethods };
-  const pageParts = { db, devices, settings, sections, clock, users, audit, setup, signIn, notifications, network, host, ...accountParts };
   const coreRoutes: readonly Route[] = [
-    ...setupPages(pageParts),
-    ...signInPages({ signIn, offeredMethods, isLocalAllowed, afterSignOut, events }),
-    ...secondStepPages(pageParts),
-    ...devicePages({ ...pageParts, serverPublicKey, panels: () => host.all(devicePanelSlot) }),
-    ...accountPages({ ...pageParts, panels: () => host.all(accountPanelSlot) }),
-    ...ownSignInPages(pageParts),
-    ...dashboardPages({ ...pageParts, jobs, stats, dataDirectory: config.dataDirectory, panels: () => host.all(dashboardPanelSlot) }),
-    ...userPages({ ...pageParts, userPanels: () => host.all(userPanelSlot), belongings: () => host.all(belongingsSlot) }),
-    ...settingsPages({ settings, sections: shownSections }),
-    ...diagnosticsPages({ ...pageParts, jobs, dataDirectory: config.dataDirectory, panels: () => host.all(diagnosticsPanelSlot) }),
-    ...notificationPages(pageParts),
-    ...searchPages(search),
-    ...signInAgainPages,
-    ...provisionalPages({ provisional }),
-    ...auditPages(pageParts),
-    ...pluginPages({ ...pageParts, isSafeMode: () => isSafeMode, leaveSafeMode }),
-    healthPage({ db, network, host, jobs, isSafeMode: () => isSafeMode }),
+    ...corePages({
+      ...{
+        db,
+        config,
+        jobs,
+        stats,
+        devices,
+        settings,
+        sections,
+        shownSections,
+        clock,
+        users,
+        audit,
+        setup,
+        signIn,
+        events,
+        notifications,
+        network,
+        host,
+        search,
+      },
+      ...{ provisional, serverPublicKey, offeredMethods, isLocalAllowed, afterSignOut, isSafeMode: () => isSafeMode, leaveSafeMode },
+      ...{ factors, recoveryCodes, identities, sessions: browserSessions },
+    }),
     {
       method: 'GET',
       path: '/live',
