@@ -77,6 +77,7 @@ function identityPages({ identities }: OwnSignInParts): readonly Route[] {
       method: 'GET',
       path,
       permission: 'account.own',
+      needsFreshProof: true,
       async handle({ actor, params, url }) {
         const { provider } = await identities.get(actor, params['id'] ?? '');
         return confirm(en.identities.remove, en.identities.removeAsk(provider, actor.name), url);
@@ -86,6 +87,7 @@ function identityPages({ identities }: OwnSignInParts): readonly Route[] {
       method: 'POST',
       path,
       permission: 'account.own',
+      needsFreshProof: true,
       async handle({ actor, params, session }) {
         const { provider } = await identities.remove(actor, params['id'] ?? '');
         session.flash('success', en.identities.removed(provider));

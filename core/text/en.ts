@@ -42,6 +42,7 @@ export const en = {
     enabled: 'Enabled',
     disabled: 'Disabled',
     copy: 'Copy',
+    utc: 'UTC',
     copied: 'Copied',
     download: 'Download',
     actions: 'Actions',
@@ -292,7 +293,7 @@ export const en = {
     allowedSubnets: 'Networks behind this device',
     allowedSubnetsHelp: 'Networks that this device routes for others, separated by commas.',
     expiresAt: 'Expires at',
-    expiresHelp: 'UTC. Empty: never.',
+    expiresHelp: 'Empty: never.',
     keyHelp: 'Leave it empty to have a key pair made for you.',
     states: {
       entitled: 'Active',

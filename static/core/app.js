@@ -5,12 +5,28 @@ import { showSelection } from './selection.js';
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const second = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 
+/** A moment as a field for it holds it, which knows of no zone. */
+const inField = (date) => date.toISOString().slice(0, 16);
+
+/** A field that the server reads as UTC is filled in as the clock on the wall says. */
+function localize(zone) {
+  const input = document.getElementById(zone.dataset.zone);
+  const moment = new Date(`${input.value}Z`);
+  if (input.value) input.value = inField(new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000));
+  input.form.addEventListener('formdata', ({ formData }) => {
+    if (input.value) formData.set(input.name, inField(new Date(input.value)));
+  });
+  zone.textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  delete zone.dataset.zone;
+}
+
 /** Times in the viewer's own zone, buttons that only work with scripts, inside `part`. */
 function enhance(part) {
   for (const time of part.querySelectorAll('time[datetime]')) {
     time.title ||= time.textContent;
     time.textContent = ('exact' in time.dataset ? second : moment).format(new Date(time.dateTime));
   }
+  for (const zone of part.querySelectorAll('[data-zone]')) localize(zone);
   showSelection();
   if (navigator.clipboard) for (const button of part.querySelectorAll('[data-copy]')) button.hidden = false;
 }
@@ -74,26 +90,34 @@ const topics = ['devices', 'users', 'network', 'notifications', 'plugins', 'vpn-
 const tell = (topic) => document.body.dispatchEvent(new CustomEvent(`live:${topic}`));
 let source = null;
 let sourcePath = '';
+/** The one that has been open; the next takes over from it only when it is open too, so that nothing is missed between them. */
+let opened = null;
 
 /** What the server says has changed becomes an event that parts of the page wait for. */
 function listen() {
   const path = streamPath();
   if (path === sourcePath) return;
-  const before = source;
-  let wasOpen = false;
-  source = new EventSource(path);
+  if (source !== opened) source.close();
+  const stream = new EventSource(path);
+  source = stream;
   sourcePath = path;
-  for (const topic of topics) source.addEventListener(topic, () => tell(topic));
-  source.addEventListener('open', () => {
-    // Nothing is missed between the two, but anything may have happened while there was none.
-    before?.close();
-    if (wasOpen) topics.forEach(tell);
-    wasOpen = true;
+  for (const topic of topics) stream.addEventListener(topic, () => tell(topic));
+  stream.addEventListener('open', () => {
+    // Open for the second time: anything may have happened while it was not.
+    if (opened === stream) topics.forEach(tell);
+    else opened?.close();
+    opened = stream;
   });
-  source.addEventListener('rates', ({ data }) => {
+  stream.addEventListener('rates', ({ data }) => {
     rates = JSON.parse(data);
     showRates();
   });
+}
+
+function stopListening() {
+  source.close();
+  opened?.close();
+  sourcePath = '';
 }
 
 let countingDown;
@@ -126,10 +150,7 @@ enhance(document);
 if ('live' in document.body.dataset) {
   listen();
   document.addEventListener('visibilitychange', listen);
-  addEventListener('pagehide', () => {
-    source.close();
-    sourcePath = '';
-  });
+  addEventListener('pagehide', stopListening);
   addEventListener('pageshow', ({ persisted }) => {
     if (!persisted) return;
     listen();

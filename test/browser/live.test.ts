@@ -68,6 +68,27 @@ describe('an open page', () => {
     expect(await page.evaluate(() => (globalThis as unknown as { shifted: number }).shifted)).toBe(0);
   });
 
+  it('takes and shows moments in the zone of whoever looks, and the box keeps them in UTC', async () => {
+    const page = await (await browser.newContext({ timezoneId: 'Asia/Tokyo', locale: 'en-GB' })).newPage();
+    await signIn(page, service.url);
+    await page.goto(`${service.url}/admin/devices`);
+    await page.getByLabel(/^Select Second laptop/).check();
+    await page.getByRole('button', { name: 'Expire at' }).click();
+    await page.getByLabel('Expires at Asia/Tokyo').fill('2099-01-02T03:04');
+    await page.getByRole('button', { name: 'Expire at' }).click();
+    await page.getByText('1 device').first().waitFor();
+    const csv = await page.evaluate(async () => (await fetch('/admin/devices.csv?q=Second+laptop')).text());
+    expect(csv).toContain('2099-01-01T18:04:00.000Z');
+    await page.getByRole('link', { name: 'Second laptop' }).click();
+    await page.getByText('2 Jan 2099, 03:04').waitFor();
+    await page.getByRole('link', { name: 'Edit' }).click();
+    await page.getByText('More options').click();
+    expect(await page.getByLabel('Expires at Asia/Tokyo').inputValue()).toBe('2099-01-02T03:04');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('2 Jan 2099, 03:04').waitFor();
+    await page.context().close();
+  });
+
   it('counts notifications as they come, and stops counting when they are read elsewhere', async () => {
     const page = await signedIn();
     await page.goto(`${service.url}/devices`);

@@ -104,7 +104,7 @@ describe('every page, at phone and desktop width, light and dark', () => {
   async function inspect(page: Page, url: string, name: string, problems: string[]): Promise<void> {
     const complaints = complaintsOf(page);
     const answer = await page.goto(url);
-    const { pathname } = new URL(url);
+    const { pathname } = new URL(page.url());
     const title = await page.title();
     const other = titles.get(title) ?? pathname;
     titles.set(title, other);

@@ -57,6 +57,7 @@ describe('a session cookie alone, ten minutes after the sign-in', () => {
       `/admin/users/${userId}/factors-reset`,
       `/admin/users/${userId}`,
       '/account/saml/any/connect',
+      '/account/identities/any/remove',
     ])
       expect(isAskedFor(await thief.post(path, { ...own, name: 'Planted', code: '123456', days: '30' })), path).toBe(true);
     expect(state()).toBe(before);
