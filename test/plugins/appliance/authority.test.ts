@@ -1,6 +1,8 @@
 import { PassThrough } from 'node:stream';
 import { expect, it } from 'vitest';
 import type { Actor } from '../../../core/accounts/permissions.ts';
+import { NotFound } from '../../../core/errors.ts';
+import { theBox } from '../../../plugins/appliance/box.ts';
 import { createLogStreams } from '../../../plugins/appliance/log-stream.ts';
 import { createLogs } from '../../../plugins/appliance/logs.ts';
 import { createNameAndTime } from '../../../plugins/appliance/name-and-time.ts';
@@ -11,6 +13,10 @@ import { createUpdates } from '../../../plugins/appliance/updates.ts';
 import { createRuns } from '../../../plugins/backup/runs.ts';
 
 const BOB: Actor = { userId: 'bob' as never, name: 'bob@example.com', role: 'unprivileged', via: 'page', ip: null };
+
+it('there is nothing to look after where there is no box', () => {
+  expect(() => theBox(() => undefined)).toThrow(NotFound);
+});
 
 it('what looks after the box asks for itself whether somebody may, whoever calls it', async () => {
   const host = { events: { on: () => () => {} } } as never;

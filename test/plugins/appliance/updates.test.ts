@@ -1,8 +1,10 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ownAddresses } from '../../../core/system/addresses.ts';
+import { run } from '../../../core/system/run.ts';
 import { apiOf, type TestApi, uploadTo } from '../../support/api.ts';
 import { createTestApp, type TestApp, type TestBrowser } from '../../support/app.ts';
 import { createAppliance, type FakeAppliance } from '../../support/appliance.ts';
@@ -79,6 +81,19 @@ describe('updates', () => {
     mkdirSync(`${appliance.bundle}.new`);
     expect(await sendAll(large)).toBe(500);
     expect(await sendAll(large, 'content-disposition: form-data; name="note"\r\n\r\nx\r\n--b\r\n')).toBe(422);
+  });
+
+  it('are no larger than leaves the box room to go on, and leave nothing behind', async () => {
+    const cache = dirname(appliance.bundle);
+    await run(['mount', '-t', 'tmpfs', '-o', 'size=72m', 'tmpfs', cache]);
+    try {
+      const { status, body } = await uploadTo(box, api, '/system/update', { bundle: new Blob([Buffer.alloc(12 * 1_048_576)]) });
+      expect([status, body.errors.bundle]).toEqual([422, [expect.stringContaining('8')]]);
+      expect(readdirSync(cache)).toEqual([]);
+      expect((await upload()).status).toBe(303);
+    } finally {
+      await run(['umount', cache]);
+    }
   });
 
   /** As browsers do: reads no answer before all is sent. */
