@@ -54,6 +54,7 @@ export type { BackupPlace, BackupTarget } from '../system/backup-places.ts';
 export { type Backups, passphrase } from '../system/backups.ts';
 export type { Box } from '../system/box.ts';
 export type { Clock } from '../system/clock.ts';
+export { readThrough } from '../system/read-through.ts';
 export { equalInConstantTime, hashToken, randomToken, type Secrets } from '../system/secrets.ts';
 export type { Vitals } from '../system/vitals.ts';
 export { createWebDownload, createWebFetch, type WebFetch } from '../system/web-fetch.ts';

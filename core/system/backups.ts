@@ -1,11 +1,12 @@
 import { rmSync } from 'node:fs';
-import { PassThrough, Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { z } from 'zod';
 import type { Actor } from '../accounts/permissions.ts';
 import { type CheckedBackup, checkBackup, confirmRestore, freeBytes, writeBackup } from '../db/backup.ts';
 import { Conflict, NotFound } from '../errors.ts';
 import { type BackupPlace, type BackupTarget, createPlaces } from './backup-places.ts';
 import type { Clock } from './clock.ts';
+import { readThrough } from './read-through.ts';
 import type { Run } from './run.ts';
 import { randomToken } from './secrets.ts';
 
@@ -93,7 +94,7 @@ export function createBackups({ dataDirectory, migrations, clock, run, restart }
     stage: (archive, passphrase, owner) =>
       alone(async () => {
         drop();
-        const checked = await checkBackup(Readable.from(undisturbed(archive)), dataDirectory, migrations, passphrase).finally(() => archive.resume());
+        const checked = await readThrough(archive, (stream) => checkBackup(stream, dataDirectory, migrations, passphrase));
         const { manifest, users, devices } = checked;
         const shown = { id: randomToken(32), createdAt: manifest.createdAt, version: manifest.version, users, devices, isEncrypted: passphrase !== null };
         kept = { shown, checked, owner, forget: clock.after(KEPT_MS, drop) };
@@ -113,9 +114,4 @@ export function createBackups({ dataDirectory, migrations, clock, run, restart }
         clock.after(RESTART_MS, restart);
       }),
   };
-}
-
-/** Who stops reading it in the middle does not end it: a browser reads no answer before it has sent all. */
-async function* undisturbed(source: Readable): AsyncGenerator<Buffer> {
-  yield* source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
 }

@@ -1,6 +1,19 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
-import { type Actor, authorize, type Box, Conflict, createWebDownload, type Host, InvalidInput, messageOf, NotFound, parse, TooLarge } from '#core';
+import {
+  type Actor,
+  authorize,
+  type Box,
+  Conflict,
+  createWebDownload,
+  type Host,
+  InvalidInput,
+  messageOf,
+  NotFound,
+  parse,
+  readThrough,
+  TooLarge,
+} from '#core';
 import { type FindBox, jsonOf, theBox, valuesOf } from './box.ts';
 import { text } from './text.ts';
 
@@ -115,12 +128,7 @@ export function createUpdates({ db, audit, log }: Pick<Host, 'db' | 'audit' | 'l
     },
 
     async receive(actor, body) {
-      try {
-        await keep(begin(actor), body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>);
-      } finally {
-        // Its sender reads no answer before all is sent.
-        body.resume();
-      }
+      await readThrough(body, async (stream) => keep(begin(actor), stream as AsyncIterable<Buffer>));
       await record(actor, 'update.received', { version: now.version });
     },
 

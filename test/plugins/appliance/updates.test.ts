@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, request } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { run } from '../../../core/system/run.ts';
 import { apiOf, type TestApi, uploadTo } from '../../support/api.ts';
 import { createTestApp, type TestApp, type TestBrowser } from '../../support/app.ts';
 import { createAppliance, type FakeAppliance } from '../../support/appliance.ts';
-import { uploadAs } from '../../support/upload.ts';
+import { uploadAs, uploadWhole } from '../../support/upload.ts';
 import { until } from '../../support/wait.ts';
 
 const HERE = '/admin/system/updates';
@@ -75,12 +75,12 @@ describe('updates', () => {
     await upload();
     await admin.post(`${HERE}/install`);
     expect((await uploadAs(box, admin, HERE, 'bundle', large)).status).toBe(409);
-    expect(await sendAll(large)).toBe(409);
+    expect(await uploadWhole(box, api, '/system/update', 'bundle', large)).toBe(409);
     finish([]);
     await becomes('installed');
     mkdirSync(`${appliance.bundle}.new`);
-    expect(await sendAll(large)).toBe(500);
-    expect(await sendAll(large, 'content-disposition: form-data; name="note"\r\n\r\nx\r\n--b\r\n')).toBe(422);
+    expect(await uploadWhole(box, api, '/system/update', 'bundle', large)).toBe(500);
+    expect(await uploadWhole(box, api, '/system/update', 'bundle', large, { note: 'x' })).toBe(422);
   });
 
   it('are no larger than leaves the box room to go on, and leave nothing behind', async () => {
@@ -95,22 +95,6 @@ describe('updates', () => {
       await run(['umount', cache]);
     }
   });
-
-  /** As browsers do: reads no answer before all is sent. */
-  async function sendAll(content: Buffer, before = ''): Promise<number> {
-    const head = `--b\r\n${before}content-disposition: form-data; name="bundle"; filename="x"\r\n\r\n`;
-    const body = Buffer.concat([Buffer.from(head), content, Buffer.from('\r\n--b--\r\n')]);
-    const headers = { authorization: `Bearer ${api.token}`, 'content-type': 'multipart/form-data; boundary=b', 'content-length': body.length };
-    const sending = request(`${box.url}/api/v0/system/update`, { method: 'POST', headers });
-    let status = 0;
-    let isSent = false;
-    sending.on('response', (response) => (status = response.resume().statusCode ?? 0)).on('finish', () => (isSent = true));
-    sending.on('error', () => {});
-    sending.end(body);
-    await until('all is sent, and answered', () => isSent && status !== 0, 15_000);
-    sending.destroy();
-    return status;
-  }
 
   it('show how far they are, also without scripts, and take no second one meanwhile', async () => {
     let finish = (_: readonly string[]) => {};

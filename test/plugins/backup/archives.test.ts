@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, createReadStream, createWriteStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGzip } from 'node:zlib';
 import Database from 'better-sqlite3';
@@ -10,9 +10,11 @@ import { type Pack, pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkBackup, restore } from '../../../core/db/backup.ts';
 import { migrate } from '../../../core/db/migrate.ts';
+import { createBackups } from '../../../core/system/backups.ts';
 import { programPaths } from '../../../core/system/paths.ts';
 import { run } from '../../../core/system/run.ts';
 import { ADMIN, createTestApp } from '../../support/app.ts';
+import { createTestClock } from '../../support/clock.ts';
 
 const { migrations } = programPaths();
 
@@ -36,8 +38,26 @@ describe('the archive of an older version', () => {
     expect((await (await box.signedIn(ADMIN)).get('/devices')).status).toBe(200);
   });
 
+  it('is taken also when it is large', async () => {
+    const database = await olderDatabase(
+      migrations,
+      "INSERT INTO sessions (id, created_at, updated_at, hash, last_seen_at, expires_at, data) VALUES ('x', 0, 0, 'x', 0, 0, hex(randomblob(2000000)))",
+    );
+    await restore(await archiveOf(database), join(folder, 'target'), migrations);
+    expect(readdirSync(join(folder, 'target'))).toContain('wiregui.db');
+  });
+
+  it('is checked alone', async () => {
+    const never = new PassThrough();
+    const backups = createBackups({ dataDirectory: folder, migrations, clock: createTestClock(), run, restart: () => {} });
+    const first = backups.stage(never, null, 'a').catch(() => 'refused');
+    await expect(backups.stage(new PassThrough(), null, 'b')).rejects.toMatchObject({ code: 'conflict' });
+    never.end();
+    expect(await first).toBe('refused');
+  });
+
   /** With the user of a present box in it, as far as that version knew what a user is. */
-  async function olderDatabase(older: string): Promise<Buffer> {
+  async function olderDatabase(older: string, more = ''): Promise<Buffer> {
     await using box = await createTestApp({ plugins: [] });
     const path = join(folder, 'older.db');
     const database = new Database(path);
@@ -45,7 +65,7 @@ describe('the archive of an older version', () => {
     database.prepare('ATTACH ? AS present').run(join(box.dataDirectory, 'wiregui.db'));
     const columns = database.prepare("SELECT name FROM pragma_table_info('users')").pluck().all().join(', ');
     database.exec(`INSERT INTO main.users (${columns}) SELECT ${columns} FROM present.users`);
-    database.exec('DETACH present');
+    database.exec(`DETACH present; ${more}`);
     database.close();
     return readFileSync(path);
   }

@@ -4,9 +4,12 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decrypt, encrypt } from '../../../core/system/age.ts';
+import { api as apiPlugin } from '../../../plugins/api/index.ts';
 import { backup } from '../../../plugins/backup/index.ts';
+import { apiOf } from '../../support/api.ts';
 import { createTestApp, type TestApp, type TestBrowser } from '../../support/app.ts';
 import { downloadBackup, uploadBackup } from '../../support/backup-pages.ts';
+import { uploadWhole } from '../../support/upload.ts';
 
 const ROOT = '/admin/settings/backup';
 const PASSPHRASE = 'twelve or more characters';
@@ -16,7 +19,7 @@ describe('backups on the pages', () => {
   let box: TestApp;
   let admin: TestBrowser;
   beforeEach(async () => {
-    box = await createTestApp({ plugins: [backup] });
+    box = await createTestApp({ plugins: [backup, apiPlugin] });
     admin = await box.signedIn();
   });
   afterEach(() => box[Symbol.asyncDispose]());
@@ -49,8 +52,21 @@ describe('backups on the pages', () => {
     const { status, location } = await uploadBackup(box, admin, bytes, PASSPHRASE);
     expect([status, staged().length]).toEqual([303, 1]);
     expect((await admin.get(location)).text).toMatch(/Users<\/dt><dd>1</);
+    expect([(await admin.get(`${location}x`)).status, (await admin.post(`${location}x`)).status]).toEqual([404, 404]);
     expect((await admin.post(`${location}/discard`)).status).toBe(303);
     expect([staged(), (await admin.get(location)).status, (await admin.post(location)).status]).toEqual([[], 404, 404]);
+  });
+
+  it('are kept one at a time', async () => {
+    const { bytes } = await downloadBackup(box, admin);
+    const [first, second] = [(await uploadBackup(box, admin, bytes)).location, (await uploadBackup(box, admin, bytes)).location];
+    expect([staged().length, (await admin.get(first)).status, (await admin.get(second)).status]).toEqual([1, 404, 200]);
+  });
+
+  it('are read to their end when they are refused, so that whoever sends them reads why', async () => {
+    const api = await apiOf(box);
+    expect(await uploadWhole(box, api, '/backup/restores', 'archive', randomBytes(16 * 1024 ** 2))).toBe(422);
+    expect(await uploadWhole(box, api, '/backup/restores', 'archive', randomBytes(16 * 1024 ** 2), { other: 'x' })).toBe(422);
   });
 
   it('are decided on only in the session that brought them', async () => {
