@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decrypt, encrypt } from '../../../core/system/age.ts';
 import { api as apiPlugin } from '../../../plugins/api/index.ts';
 import { backup } from '../../../plugins/backup/index.ts';
-import { apiOf } from '../../support/api.ts';
+import { apiOf, uploadTo } from '../../support/api.ts';
 import { createTestApp, type TestApp, type TestBrowser } from '../../support/app.ts';
 import { downloadBackup, uploadBackup } from '../../support/backup-pages.ts';
 import { uploadWhole } from '../../support/upload.ts';
@@ -61,6 +61,19 @@ describe('backups on the pages', () => {
     const { bytes } = await downloadBackup(box, admin);
     const [first, second] = [(await uploadBackup(box, admin, bytes)).location, (await uploadBackup(box, admin, bytes)).location];
     expect([staged().length, (await admin.get(first)).status, (await admin.get(second)).status]).toEqual([1, 404, 200]);
+  });
+
+  it('belong by the API to the administrator who brought them', async () => {
+    const other = { email: 'other@example.com', password: 'a secret of theirs' };
+    await admin.post('/admin/users', { ...other, role: 'admin' });
+    const [ours, theirs] = [await apiOf(box), await apiOf(box, other)];
+    const archive = new Blob([(await downloadBackup(box, admin)).bytes]);
+    const { status, body } = await uploadTo(box, ours, '/backup/restores', { archive });
+    expect([status, body]).toEqual([201, expect.objectContaining({ is_encrypted: false, users: 2 })]);
+    for (const method of ['GET', 'POST', 'DELETE']) expect((await theirs.call(method, `/backup/restores/${body.id}`)).status, method).toBe(404);
+    expect((await ours.call('GET', `/backup/restores/${body.id}`)).body).toEqual(body);
+    expect((await ours.call('POST', `/backup/restores/${body.id}`)).status).toBe(204);
+    expect(staged()).toEqual(['restore-confirmed']);
   });
 
   it('are read to their end when they are refused, so that whoever sends them reads why', async () => {

@@ -23,7 +23,7 @@ describe('backups that are made by themselves', () => {
   });
 
   const set = (change: object) => api.call('PATCH', '/configuration/backup', change);
-  const made = () => readdirSync(folder).filter((name) => name.startsWith('wiregui-localhost-'));
+  const made = () => readdirSync(folder).filter((name) => /^wiregui-localhost-\d{8}T/.test(name));
   const notices = async () => (await api.call('GET', '/notifications')).body.filter(({ about }: { about: string }) => about === 'backup');
 
   async function pass(ms: number): Promise<void> {
@@ -35,7 +35,12 @@ describe('backups that are made by themselves', () => {
   }
 
   it('come into being at once, then every day, and old ones of this box alone go', async () => {
-    const others = ['notes.txt', 'wiregui-other.example.com-20200101T000000Z.tar.gz', 'wiregui-localhost-20200101T000000Z.tar.gz.bak'];
+    const others = [
+      'notes.txt',
+      'wiregui-localhost-2-20200101T000000Z.tar.gz',
+      'wiregui-other.example.com-20200101T000000Z.tar.gz',
+      'wiregui-localhost-20200101T000000Z.tar.gz.bak',
+    ];
     for (const name of others) writeFileSync(join(folder, name), '');
     expect((await set({ every: 'day', at: '03:00', folder, keep: 2 })).status).toBe(200);
     for (const ms of [1_000, DAY, DAY, DAY]) await pass(ms);
@@ -57,10 +62,13 @@ describe('backups that are made by themselves', () => {
 
   it('are told of once when they fail, tried again after an hour, and told of anew after one that was good', async () => {
     await set({ every: 'day', folder });
+    const told: string[] = [];
+    box.app.events.on('attention.needed', ({ about }) => void told.push(about));
     rmSync(folder, { recursive: true });
     for (const ms of [1_000, HOUR / 2, HOUR, HOUR]) await pass(ms);
     expect((await api.call('GET', '/backup/runs')).body.map(({ state }: { state: string }) => state)).toEqual(['failed', 'failed', 'failed']);
     expect((await notices()).map(({ message }: { message: string }) => message)).toEqual([expect.stringContaining(`The backup to ${folder} failed`)]);
+    expect(told).toEqual(['backup']);
     mkdirSync(folder);
     await pass(HOUR);
     expect(made()).toHaveLength(1);
@@ -93,8 +101,27 @@ describe('backups that are made by themselves', () => {
     const server = { every: 'day', place: 'sftp', host: 'nas.example.com', user: 'backup', password: 'secret' };
     expect((await set(server)).body.errors).toMatchObject({ passphrase: [expect.stringContaining('never leaves')], host_key: ['is needed for this place'] });
     expect((await set({ ...server, host_key: 'anything\ntype = local' })).status).toBe(422);
-    expect((await set({ every: 'day', place: 'webdav', url: 'https://me:secret@nas.example.com' })).status).toBe(422);
+    const webdav = { every: 'day', place: 'webdav', url: 'https://nas.example.com' };
+    expect((await set(webdav)).body.errors).toEqual({ passphrase: [expect.stringContaining('never leaves')] });
+    const passphrase = 'twelve or more characters';
+    expect((await set({ ...webdav, passphrase, url: 'https://me:secret@nas.example.com' })).body.errors).toEqual({ url: [expect.any(String)] });
+    expect((await set({ ...webdav, passphrase, folder: 'a/../../etc' })).body.errors).toEqual({ folder: [expect.any(String)] });
     expect((await set({ every: 'day', place: 'webdav', url: 'https://nas.example.com', passphrase: 'short' })).status).toBe(422);
+  });
+
+  it('are not made while that is off, and one that was cut off with the service is said to have failed', async () => {
+    await set({ every: 'off', folder });
+    await pass(DAY);
+    expect([made(), (await api.call('GET', '/backup/runs')).body]).toEqual([[], []]);
+    const values = "('cut', 0, 0, 'schedule', 'running', '/x')";
+    box.app.db.writer.exec(`INSERT INTO backup_runs (id, created_at, updated_at, trigger, state, place) VALUES ${values}`);
+    await api.call('POST', '/backup/runs');
+    await pass(1_000);
+    const { body } = await api.call('GET', '/backup/runs');
+    expect(body.map(({ state, problem }: { state: string; problem: string }) => [state, problem !== null])).toEqual([
+      ['done', false],
+      ['failed', true],
+    ]);
   });
 
   it('are made on demand, and the place is tried', async () => {
