@@ -52,7 +52,7 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   'missing-disk': {
     version: '99.0.6',
     tweak: `echo 'PARTLABEL=none /mnt ext4 x-systemd.device-timeout=5 0 2' >>tree/etc/fstab
-sed -i 's/OnActiveSec=.*/OnActiveSec=60/' tree/usr/lib/systemd/system/box-watch.timer`,
+sed -i 's/OnActiveSec=.*/OnActiveSec=20/' tree/usr/lib/systemd/system/box-watch.timer`,
   },
   'hung-kernel': {
     version: '99.0.5',

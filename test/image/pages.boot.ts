@@ -5,7 +5,7 @@ import { VERSION } from '../../core/version.ts';
 import { complaintsOf, openBrowser, signIn } from '../support/browser.ts';
 import { until } from '../support/wait.ts';
 import { OWNER } from './box.ts';
-import { BUILD, buildBundles, buildImage, IMAGE, NEXT } from './build.ts';
+import { BUILD, buildBundle, buildImage, IMAGE, NEXT } from './build.ts';
 import { BOOT_MS, type Machine, startMachine } from './machine.ts';
 import { addDevice, blockPort, installByPage, openPage, press, setUpByPage, shows } from './pages.ts';
 import { startPeer } from './peer.ts';
@@ -16,6 +16,7 @@ const BACKUP = join(BUILD, 'backup.tar.gz');
 describe('a box and a browser', () => {
   const cleanUp = new AsyncDisposableStack();
   let browser: Browser;
+  let update = '';
   let machine: Machine;
   let page: Page;
   let complaints: readonly string[] = [];
@@ -24,7 +25,7 @@ describe('a box and a browser', () => {
 
   beforeAll(async () => {
     await buildImage();
-    await buildBundles();
+    update = await buildBundle('next');
     browser = cleanUp.use(await openBrowser());
     await switchOn();
   });
@@ -125,7 +126,7 @@ describe('a box and a browser', () => {
   });
 
   it('takes an update, shows how far it is, and starts it', async () => {
-    expect((await installByPage(page, machine, join(BUILD, 'bundles', 'next.raucb'), NEXT)).length).toBeGreaterThan(2);
+    expect((await installByPage(page, machine, update, NEXT)).length).toBeGreaterThan(2);
     expect((await machine.healthy(NEXT)).slot).toBe('B');
     await page.goto('/admin/system');
     await shows(page, NEXT);
