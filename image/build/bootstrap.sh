@@ -18,7 +18,7 @@ fi
 # INITRD=No: the kernel's package must not make an initrd; root.sh makes ours.
 export INITRD=No
 mmdebstrap --quiet --mode=root --variant=minbase --components="$components" --include="$packages" \
-  --aptopt='APT::Install-Recommends "false"' \
+  --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Retries "5"' \
   --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
   --dpkgopt='path-include=/usr/share/doc/*/copyright' \
   --setup-hook='mkdir -p "$1/etc/kernel/postinst.d" "$1/etc/initramfs-tools/conf.d"' \
