@@ -16,7 +16,7 @@ export const text = {
   },
   providers: {
     title: 'Providers',
-    create: 'Add a provider',
+    create: 'Add an OpenID provider',
     edit: (label: string) => `Edit ${label}`,
     empty: 'No providers yet',
     emptyLead: 'Register this box with the company’s identity provider, and people sign in with the account they have.',

@@ -4,7 +4,7 @@ export const text = {
   whenOff: 'Nobody signs in through SAML until it is on again. Open sessions and tunnels stay.',
   nav: 'SAML',
   lead: 'Let people sign in with the accounts of your organisation.',
-  create: 'Add a provider',
+  create: 'Add a SAML provider',
   empty: 'No SAML provider yet',
   emptyLead: 'You need its metadata: a file, or the address where it stands.',
   name: 'Provider',

@@ -47,7 +47,7 @@ describe('OpenID Connect in a browser', () => {
     const complaints = complaintsOf(admin);
     await admin.goto(`${service.url}${ROOT}`);
     await reads(admin, 'No providers yet');
-    await admin.getByRole('link', { name: 'Add a provider' }).first().click();
+    await admin.getByRole('link', { name: 'Add an OpenID provider' }).first().click();
     await fillIn(admin, 'company', 'Company');
     expect(await admin.locator('#redirect-uri').textContent()).toBe(`${service.url}/auth/oidc/company/callback`);
     await press(admin, 'Test');

@@ -59,7 +59,7 @@ describe('SAML in a browser', () => {
       await signIn(page, service.url);
       await page.goto(`${service.url}${SETTINGS}`);
       await expectSound(page, 'none');
-      await page.getByRole('link', { name: 'Add a provider' }).first().click();
+      await page.getByRole('link', { name: 'Add a SAML provider' }).first().click();
       await expectSound(page, 'new');
       await page.getByLabel('Short name').fill('acme');
       await page.getByLabel('Label').fill('The accounts of Acme International Widgets and Sons, at home and abroad');
