@@ -25,7 +25,7 @@ export interface Shell {
   readonly unread: number;
   readonly vpnSession: VpnSessionNotice | null;
   /** A change that waits to be confirmed. */
-  readonly provisional: { readonly id: string; readonly title: string; readonly expiresAt: Date } | null;
+  readonly provisional: { readonly id: string; readonly title: string; readonly expiresAt: Date; readonly secondsLeft: number } | null;
   readonly theme: Theme;
   /** htmx asked for a part of the page: no layout around it. */
   readonly isFragment: boolean;

@@ -30,7 +30,7 @@ interface WebParts {
   readonly sessions: SessionStore;
   readonly flows: Flows;
   readonly network: Pick<Reconciler, 'status' | 'settled'>;
-  readonly provisional: () => Shell['provisional'];
+  readonly provisional: () => Omit<NonNullable<Shell['provisional']>, 'secondsLeft'> | null;
   /** What every page tells the person signed in. */
   readonly noticesFor: (user: User) => Promise<Pick<Shell, 'unread' | 'vpnSession'>>;
   readonly isSetupNeeded: () => Promise<boolean>;
@@ -68,6 +68,7 @@ export async function createWeb(parts: WebParts): Promise<Web> {
   let hasBeenSetUp = false;
 
   async function shellFor(ctx: Context): Promise<Shell> {
+    const provisional = parts.provisional();
     return createShell({
       brand: await parts.brand(),
       actor: ctx.state['actor'] ?? nobody(ctx.ip),
@@ -76,7 +77,7 @@ export async function createWeb(parts: WebParts): Promise<Web> {
       nav: parts.nav(),
       flash: takeFlash(ctx),
       network: network.status(),
-      provisional: parts.provisional(),
+      provisional: provisional && { ...provisional, secondsLeft: Math.max(Math.ceil((provisional.expiresAt.getTime() - clock.now().getTime()) / 1_000), 0) },
       unread: ctx.state['unread'] ?? 0,
       vpnSession: ctx.state['vpnSession'] ?? null,
       theme: ctx.state['theme'] ?? 'auto',

@@ -129,7 +129,8 @@ function countDown() {
   if (places.length === 0) return;
   for (const place of places) {
     const { countdown, seconds: given } = place.dataset;
-    const leftMs = given === undefined ? new Date(countdown) - Date.now() : given * 1000 - performance.now();
+    place.endsAt ??= performance.now() + given * 1000;
+    const leftMs = given === undefined ? new Date(countdown) - Date.now() : place.endsAt - performance.now();
     const seconds = Math.max(Math.ceil(leftMs / 1000), 0);
     place.textContent = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
     if (leftMs < -1000 && 'reload' in place.dataset) return location.reload();

@@ -27,6 +27,8 @@ describe('a change of the networks at a page', () => {
     expect((await admin.post('/admin/settings/network', { ...NETWORK, mtu: '1400' })).status).toBe(409);
     box.clock.advance(59_000);
     expect(await port(box)).toBe(51_999);
+    // By the clock of the box: that of the browser may be wrong.
+    expect((await admin.get('/account')).text).toContain('data-seconds="1"');
     box.clock.advance(1_001);
     await until('it is taken back', async () => (await port(box)) === 51_820);
     expect(await isAsked(box)).toBe(false);
