@@ -69,19 +69,21 @@ export async function createWeb(parts: WebParts): Promise<Web> {
 
   async function shellFor(ctx: Context): Promise<Shell> {
     const provisional = parts.provisional();
+    const isFragment = ctx.get('hx-request') === 'true' && ctx.get('hx-boosted') !== 'true';
     return createShell({
       brand: await parts.brand(),
       actor: ctx.state['actor'] ?? nobody(ctx.ip),
       path: ctx.path,
       url: localPath(ctx.url),
       nav: parts.nav(),
-      flash: takeFlash(ctx),
+      // A part that is refreshed meanwhile, in this window or another, has no place for it.
+      flash: isFragment ? undefined : takeFlash(ctx),
       network: network.status(),
       provisional: provisional && { ...provisional, secondsLeft: Math.max(Math.ceil((provisional.expiresAt.getTime() - clock.now().getTime()) / 1_000), 0) },
       unread: ctx.state['unread'] ?? 0,
       vpnSession: ctx.state['vpnSession'] ?? null,
       theme: ctx.state['theme'] ?? 'auto',
-      isFragment: ctx.get('hx-request') === 'true' && ctx.get('hx-boosted') !== 'true',
+      isFragment,
       asset: assets.url,
     });
   }

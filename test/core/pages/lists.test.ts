@@ -163,4 +163,14 @@ describe('lists for administrators', () => {
       expect((await ann.post(`${root}/selection`, { act: 'delete', chosen: users['bob'] ?? '' })).status).toBe(403);
     }
   });
+
+  it('keep what there is to say for the page, whatever part of another is refreshed before', async () => {
+    const browser = await box.signedIn();
+    await browser.post('/devices', { name: 'Laptop' });
+    const path = /\/devices\/[0-9a-f-]{36}/.exec((await browser.get('/devices')).text)?.[0] ?? '';
+    const { location } = await browser.post(`${path}/pause`);
+    expect((await browser.get('/devices', { 'hx-request': 'true' })).text).not.toContain('alert-success');
+    expect((await browser.get(location ?? '')).text).toContain('alert-success');
+    expect((await browser.get(location ?? '')).text).not.toContain('alert-success');
+  });
 });
