@@ -69,6 +69,9 @@ export async function benchLive(): Promise<void> {
   const after = await read(network, service);
   console.log(`  after that load         longest pause ${after.longestPauseMs.toFixed(0)} ms, ${after.residentMb.toFixed(0)} MB resident (target ≤ 150)`);
   await looking.catch(() => undefined);
+  await pause(MINUTE_MS);
+  const later = await read(network, service);
+  console.log(`  a minute later          longest pause ${later.longestPauseMs.toFixed(0)} ms, ${later.residentMb.toFixed(0)} MB resident (target ≤ 150)`);
 }
 
 async function inside(network: Network, script: string): Promise<string> {
