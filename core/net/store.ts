@@ -22,7 +22,7 @@ interface NetworkStoreParts {
 }
 
 export interface NetworkStore {
-  /** Everything the desired state is computed from, read anew. */
+  /** Everything the desired state is computed from, read anew; `turn` is awaited now and then, so that others have theirs. */
   load(fragments: Fragments, turn?: () => Promise<void>): Promise<NetworkInputs>;
   /** The devices of the users among these keys, with what else decides over them. */
   loadPart(keys: readonly FragmentKey[], fragments: Fragments): Promise<Part>;

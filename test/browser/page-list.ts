@@ -75,6 +75,7 @@ export const IN_USE: Readonly<Record<string, Readonly<Record<string, string>>>> 
     'system-status': '/admin/system',
     'system-updates': '/admin/system/updates',
     'system-network': '/admin/system/network',
+    'system-ssh': '/admin/system/ssh',
     'system-time': '/admin/system/time',
     'system-logs': '/admin/system/logs',
     'system-reset': '/admin/system/factory-reset',

@@ -44,8 +44,8 @@ export async function uploadTo(
 }
 
 /** Signs in, makes a token on the account page, and calls with it. */
-export async function apiOf(box: TestApp, who?: typeof ADMIN, days = '30'): Promise<TestApi> {
+export async function apiOf(box: TestApp, who?: typeof ADMIN, days = '30', name = `token ${Math.random()}`): Promise<TestApi> {
   const browser = await box.signedIn(who);
-  const answer = await browser.post('/account/tokens', { name: `token ${Math.random()}`, days });
+  const answer = await browser.post('/account/tokens', { name, days });
   return apiWith(box, /wg_[A-Za-z0-9_-]{43}/.exec(answer.text)?.[0] ?? '');
 }

@@ -116,7 +116,7 @@ export async function createDemo(): Promise<Demo> {
   const appliance = cleanUp.use(asIfBooted(createAppliance()));
   const settings = { WG_WG_ENDPOINT_HOST: 'vpn.example.com', WG_WG_INTERFACE: INTERFACE, ...appliance.env };
   const box = cleanUp.use(await createTestApp({ network: asIfUsed(network, heard), start: MORNING, env: settings }));
-  const api = await apiOf(box, ADMIN);
+  const api = await apiOf(box, ADMIN, '30', 'Backup script');
   const users = await addPeople(api);
   heard.peers = await addDevices(api, users);
   for (const { who, ...rule } of RULES) {

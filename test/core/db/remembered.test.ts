@@ -1,32 +1,24 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Db, openDb } from '../../../core/db/open.ts';
+import { createTemporaryDb, type TemporaryDb } from './temporary.ts';
 
 describe('what the database remembers', () => {
-  let directory: string;
+  let temporary: TemporaryDb;
   let db: Db;
   beforeEach(() => {
-    directory = mkdtempSync(join(tmpdir(), 'wiregui-db-'));
-    db = openDb(directory);
-    db.writer.exec('CREATE TABLE t (n)');
+    temporary = createTemporaryDb();
+    db = temporary.db;
   });
-  afterEach(() => {
-    db.close();
-    rmSync(directory, { recursive: true });
-  });
-
-  const insert = (into: Db) => into.transaction(async () => void into.writer.exec('INSERT INTO t VALUES (1)'));
+  afterEach(() => temporary[Symbol.dispose]());
 
   it('is loaded once until something is committed, by this process or another', async () => {
     let loads = 0;
     const ask = () => db.remembered('rows', async () => (loads += 1));
     expect([await ask(), await ask()]).toEqual([1, 1]);
-    await insert(db);
+    await temporary.insert();
     expect([await ask(), await ask()]).toEqual([2, 2]);
-    const other = openDb(directory);
-    await insert(other);
+    const other = openDb(temporary.directory);
+    await temporary.insert(other);
     other.close();
     expect([await ask(), await ask()]).toEqual([3, 3]);
   });
@@ -34,7 +26,7 @@ describe('what the database remembers', () => {
   it('is not kept when something was committed while it was loaded', async () => {
     expect(
       await db.remembered('rows', async () => {
-        await insert(db);
+        await temporary.insert();
         return 'old';
       }),
     ).toBe('old');

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { apiOf, type TestApi } from '../../support/api.ts';
+import type { TestBrowser } from '../../support/app.ts';
 import { createPeers, type TestPeers } from '../../support/peers.ts';
 
 const MINUTE = 60_000;
@@ -174,29 +175,29 @@ describe('traffic', () => {
       expect((await browser.get(`/admin?range=day`)).status).toBe(403);
     });
 
+    /** The live stream of somebody who looks at rates: all, or `=` those. */
+    async function listen(browser: TestBrowser, of = ''): Promise<ReadableStreamDefaultReader<string> | undefined> {
+      const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+      return (await fetch(`${peers.box.url}/live?rates${of}`, { headers: { cookie } })).body?.pipeThrough(new TextDecoderStream()).getReader();
+    }
+
+    /** The second message with rates, of which the first has none. */
+    async function secondOf(reader: Awaited<ReturnType<typeof listen>>): Promise<string> {
+      let text = '';
+      while ((text.match(/event: rates/g)?.length ?? 0) < 2) text += (await reader?.read())?.value ?? '';
+      await reader?.cancel();
+      return /data: (.*)\n\n$/.exec(text)?.[1] ?? '';
+    }
+
     it('is told live to whom it concerns: administrators hear of everybody, a user of their own devices', async () => {
       const own = await makeDevice('Phone', bob);
       count(own.key, 10, 10);
-      const hear = async (who?: typeof BOB) => {
-        const browser = await peers.box.signedIn(who);
-        const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-        const answer = await fetch(`${peers.box.url}/live?rates`, { headers: { cookie } });
-        return answer.body?.pipeThrough(new TextDecoderStream()).getReader();
-      };
-      const readers = [await hear(), await hear(BOB)];
+      const readers = [await listen(await peers.box.signedIn()), await listen(await peers.box.signedIn(BOB))];
       await peers.poll(2_000);
       count(device.key, 1_400, 2_000);
       count(own.key, 10, 2_010);
       await peers.poll(2_000);
-      const heard = await Promise.all(
-        readers.map(async (reader) => {
-          let text = '';
-          while ((text.match(/event: rates/g)?.length ?? 0) < 2) text += (await reader?.read())?.value ?? '';
-          await reader?.cancel();
-          return JSON.parse(/data: (.*)\n\n$/.exec(text)?.[1] ?? '');
-        }),
-      );
-      expect(heard).toEqual([
+      expect((await Promise.all(readers.map(secondOf))).map((told) => JSON.parse(told))).toEqual([
         { total: [200, 1_000], devices: { [device.id]: [200, 0], [own.id]: [0, 1_000] } },
         { total: [0, 1_000], devices: { [own.id]: [0, 1_000] } },
       ]);
@@ -216,27 +217,19 @@ describe('traffic', () => {
 
     it('tells of those devices alone that the page shows, and of no stranger’s', async () => {
       const own = await makeDevice('Phone', bob);
-      const browser = await peers.box.signedIn(BOB);
-      const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-      const hear = async (ids: string, as = cookie) =>
-        (await fetch(`${peers.box.url}/live?rates=${ids}`, { headers: { cookie: as } })).body?.pipeThrough(new TextDecoderStream()).getReader();
-      const admin = [...(await peers.box.signedIn()).cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-      const readers = [await hear(`total+${own.id}`, admin), await hear(`total+${device.id}`), await hear('constructor+__proto__')];
+      const [admin, bobs] = [await peers.box.signedIn(), await peers.box.signedIn(BOB)];
+      const readers = [await listen(admin, `=total+${own.id}`), await listen(bobs, `=total+${device.id}`), await listen(bobs, '=constructor+__proto__')];
       count(device.key, 0, 0);
       count(own.key, 0, 0);
       await peers.poll(2_000);
       count(device.key, 400, 2_000);
       count(own.key, 0, 2_000);
       await peers.poll(2_000);
-      const heard = await Promise.all(
-        readers.map(async (reader) => {
-          let text = '';
-          while ((text.match(/event: rates/g)?.length ?? 0) < 2) text += (await reader?.read())?.value ?? '';
-          await reader?.cancel();
-          return /data: (.*)\n\n$/.exec(text)?.[1];
-        }),
-      );
-      expect(heard).toEqual([`{"total":[200,2000],"devices":{"${own.id}":[0,1000]}}`, '{"total":[0,1000],"devices":{}}', '{"total":[0,1000],"devices":{}}']);
+      expect(await Promise.all(readers.map(secondOf))).toEqual([
+        `{"total":[200,2000],"devices":{"${own.id}":[0,1000]}}`,
+        '{"total":[0,1000],"devices":{}}',
+        '{"total":[0,1000],"devices":{}}',
+      ]);
     });
 
     it('ends for an administrator who is one no longer', async () => {
