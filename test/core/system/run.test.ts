@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
 import { run } from '../../../core/system/run.ts';
 
@@ -26,5 +27,21 @@ describe('running a program', () => {
   it('gives it none of our environment', async () => {
     process.env['WIREGUI_TEST_SECRET'] = 'x';
     expect((await run(['env'])).stdout).not.toContain('WIREGUI_TEST_SECRET');
+  });
+
+  it('starts one program in a turn, so that others have theirs in between', async () => {
+    const startedIn: number[] = [];
+    let turn = 0;
+    const noteStart = () => void startedIn.push(turn);
+    subscribe('child_process', noteStart);
+    let isOver = false;
+    setImmediate(function next() {
+      turn += 1;
+      if (!isOver) setImmediate(next);
+    });
+    await Promise.all([run(['true']), run(['true']), run(['true'])]);
+    isOver = true;
+    unsubscribe('child_process', noteStart);
+    expect([startedIn.length, new Set(startedIn).size]).toEqual([3, 3]);
   });
 });
