@@ -46,6 +46,7 @@ describe('a box whose data partition is damaged', () => {
     await machine.waitFor(/the data file system is damaged; mending it/, BOOT_MS, 0);
     await machine.waitFor(/Set-up: {5}give the code/, BOOT_MS, 0);
     expect(machine.output()).not.toContain('RESCUE');
+    expect(machine.output()).not.toContain('EXT4-fs error');
   });
 
   it('starts in rescue mode when nothing is left, and leaves it alone', async () => {

@@ -159,7 +159,7 @@ export async function startMachine({ disk, firmware = 'bios', diskMb = 2_048, se
   };
 
   async function enterShell(): Promise<void> {
-    await machine.waitFor(/Keys: a administrator/, BOOT_MS, 0);
+    await machine.waitFor(/Keys: a administrator|Press s for a shell/, BOOT_MS, 0);
     const from = output.length;
     machine.type('s');
     await machine.waitFor(/[#$] $/, SHELL_MS, from);
