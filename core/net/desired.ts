@@ -1,8 +1,8 @@
 import { hostAt, prefixOf } from './cidr.ts';
 import { entitlementOf } from './entitlement.ts';
-import type { Cidr, DeviceInput, FragmentKey, NetworkInputs, PresharedKey, PrivateKey, PublicKey } from './inputs.ts';
+import type { Cidr, DeviceInput, FragmentKey, NetworkInputs, PresharedKey, PrivateKey, PublicKey, UserId } from './inputs.ts';
 import { forwardingFor } from './ip.ts';
-import { buildRuleset, type Ruleset, replaceParts, type Source } from './ruleset.ts';
+import { buildRuleset, type Ruleset, replaceParts, type Source, usersIn } from './ruleset.ts';
 import { assignSubnets, hostNetworks } from './subnets.ts';
 
 export interface DesiredPeer {
@@ -20,20 +20,15 @@ export interface DesiredState {
     /** The gateway's addresses with their networks' prefix lengths. */
     readonly addresses: readonly string[];
   };
-  readonly peers: ReadonlyMap<PublicKey, DesiredPeer>;
+  /** By user, so that a change of one costs nothing for the others. */
+  readonly peers: ReadonlyMap<UserId, readonly DesiredPeer[]>;
   /** Names of sysctl(8) switches. */
   readonly forwarding: readonly string[];
   /** Networks behind devices. */
   readonly routes: readonly Cidr[];
   readonly ruleset: Ruleset;
-  /** Whose packets come from which networks, by peer. */
-  readonly sources: readonly PeerSource[];
   /** When this state stops being right by itself: the next device or VPN session to run out. */
   readonly nextChangeAt: Date | null;
-}
-
-interface PeerSource extends Source {
-  readonly publicKey: PublicKey;
 }
 
 /** The rules under some keys, and all devices of the users among them. */
@@ -45,27 +40,33 @@ export type Part = Pick<NetworkInputs, 'devices' | 'fragments' | 'vpnSessionDura
  */
 export function withPart(state: DesiredState, keys: readonly FragmentKey[], part: Part, now: Date): DesiredState | null {
   const { entitled, nextChangeAt } = entitledOf(part, now);
-  const users = new Set<FragmentKey>(keys);
-  const isTheirs = ({ userId }: Source) => users.has(`user:${userId}`);
-  const theirs = state.sources.filter(isTheirs);
-  const { peers: changed, sources } = peersOf(entitled, new Map());
-  const isRouted = state.routes.length > 0 && networksIn(theirs) !== networksIn(sources);
-  if (isRouted || entitled.some(({ allowedSubnets }) => allowedSubnets.length > 0)) return null;
+  const { peers: come, sources } = peersOf(entitled, new Map());
   const peers = new Map(state.peers);
-  for (const { publicKey } of theirs) peers.delete(publicKey);
-  for (const [publicKey, peer] of changed) peers.set(publicKey, peer);
+  const gone: DesiredPeer[] = [];
+  for (const userId of usersIn(keys)) {
+    gone.push(...(peers.get(userId) ?? []));
+    const own = come.get(userId);
+    if (own === undefined) peers.delete(userId);
+    else peers.set(userId, own);
+  }
+  const isRouted = state.routes.length > 0 && networksIn(gone) !== networksIn([...come.values()].flat());
+  if (isRouted || entitled.some(({ allowedSubnets }) => allowedSubnets.length > 0)) return null;
   return {
     ...state,
     peers,
-    sources: [...state.sources.filter((source) => !isTheirs(source)), ...sources],
-    ruleset: replaceParts(state.ruleset, keys, part.fragments, theirs, sources),
+    ruleset: replaceParts(state.ruleset, keys, part.fragments, sources),
     nextChangeAt: earlier(state.nextChangeAt, nextChangeAt),
   };
 }
 
-function networksIn(sources: readonly Source[]): string {
-  return sources
-    .flatMap(({ networks }) => networks)
+/** Those of all users. */
+export function allPeers({ peers }: Pick<DesiredState, 'peers'>): readonly DesiredPeer[] {
+  return [...peers.values()].flat();
+}
+
+function networksIn(peers: readonly DesiredPeer[]): string {
+  return peers
+    .flatMap(({ allowedIps }) => allowedIps)
     .sort()
     .join();
 }
@@ -82,7 +83,6 @@ export function desired(inputs: NetworkInputs, now: Date): DesiredState {
     peers,
     routes: [...routed.values()].flat().sort(),
     ruleset: buildRuleset(inputs, sources),
-    sources,
     nextChangeAt,
   };
 }
@@ -105,13 +105,15 @@ function earlier(one: Date | null, other: Date | null): Date | null {
 }
 
 function peersOf(entitled: readonly DeviceInput[], routed: ReadonlyMap<DeviceInput, readonly Cidr[]>) {
-  const peers = new Map<PublicKey, DesiredPeer>();
-  const sources: PeerSource[] = [];
+  const peers = new Map<UserId, DesiredPeer[]>();
+  const sources: Source[] = [];
   for (const device of entitled) {
     const { publicKey, presharedKey, userId } = device;
     const allowedIps = [...hostNetworks(device), ...(routed.get(device) ?? [])];
-    peers.set(publicKey, { publicKey, presharedKey, allowedIps });
-    sources.push({ userId, publicKey, networks: allowedIps });
+    const own = peers.get(userId) ?? [];
+    own.push({ publicKey, presharedKey, allowedIps });
+    peers.set(userId, own);
+    sources.push({ userId, networks: allowedIps });
   }
   return { peers, sources };
 }

@@ -1,17 +1,20 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../errors.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
+import { nextTurn } from '../system/turn.ts';
 import { isIpv6 } from './cidr.ts';
-import type { DesiredState } from './desired.ts';
+import { allPeers, type DesiredState } from './desired.ts';
 import { ROUTE_PROTOCOL } from './ip.ts';
 import { replaceBatch } from './nft.ts';
 import { peerSection } from './wg.ts';
 
 /** Writes down the state that was brought about, before anybody is told so. */
-export type Keep = (state: DesiredState) => void;
+export type Keep = (state: DesiredState) => Promise<void>;
+
+const WRITTEN_AT_ONCE = 1_000;
 
 /**
  * Keeps the last applied state in a folder, as the programs of a boot unit read it: `rules.nft` (nft -f), `peers.conf`
@@ -23,43 +26,55 @@ export function createKeep(directory: string, clock: Clock, log: Log): Keep {
   const kept = new Map<string, string>();
   let keptState: DesiredState | null = null;
 
-  function keepFile(file: string, text: string): boolean {
-    const digest = createHash('sha256').update(text).digest('hex');
+  async function keepFile(file: string, portions: Iterable<string>): Promise<boolean> {
+    const texts: string[] = [];
+    const hash = createHash('sha256');
+    for (const portion of portions) {
+      texts.push(portion);
+      hash.update(portion);
+      await nextTurn();
+    }
+    const digest = hash.digest('hex');
     if (kept.get(file) === digest) return false;
-    write(directory, file, text);
+    await write(directory, file, texts);
     kept.set(file, digest);
     return true;
   }
 
-  return (state) => {
+  return async (state) => {
     // Comparing the texts of ten thousand peers takes longer than looking at the kernel.
     if (state === keptState) return;
     const until = state.nextChangeAt === null ? 'never' : seconds(state.nextChangeAt);
     try {
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      await mkdir(directory, { recursive: true, mode: 0o700 });
       // The rules first: a peer that they do not know reaches nothing.
       const isNew = [
-        keepFile('rules.nft', replaceBatch(state.ruleset, null)),
-        keepFile('peers.conf', peersText(state)),
-        keepFile('links.ip', linksText(state)),
+        await keepFile('rules.nft', [replaceBatch(state.ruleset, null)]),
+        await keepFile('peers.conf', peersText(state)),
+        await keepFile('links.ip', [linksText(state)]),
         kept.get('until') !== String(until),
       ].includes(true);
-      if (isNew) write(directory, 'facts', `${state.interface.name} ${seconds(clock.now())} ${until}\n`);
+      if (isNew) await write(directory, 'facts', [`${state.interface.name} ${seconds(clock.now())} ${until}\n`]);
       kept.set('until', String(until));
       keptState = state;
     } catch (error) {
       kept.clear();
       keptState = null;
       log.error({ error: messageOf(error) }, 'the applied network could not be kept for the next boot');
-      rmSync(directory, { recursive: true, force: true });
+      await rm(directory, { recursive: true, force: true });
     }
   };
 }
 
-function peersText({ interface: { privateKey, listenPort }, peers }: DesiredState): string {
-  return [`[Interface]\nPrivateKey = ${privateKey}\nListenPort = ${listenPort}\n`, ...[...peers.values()].map((peer) => peerSection(peer, undefined))].join(
-    '\n',
-  );
+function* peersText(state: DesiredState): Iterable<string> {
+  const { privateKey, listenPort } = state.interface;
+  yield `[Interface]\nPrivateKey = ${privateKey}\nListenPort = ${listenPort}\n`;
+  const peers = allPeers(state);
+  for (let from = 0; from < peers.length; from += WRITTEN_AT_ONCE)
+    yield peers
+      .slice(from, from + WRITTEN_AT_ONCE)
+      .map((peer) => `\n${peerSection(peer, undefined)}`)
+      .join('');
 }
 
 function linksText({ interface: { name, mtu, addresses }, routes }: DesiredState): string {
@@ -72,13 +87,12 @@ function linksText({ interface: { name, mtu, addresses }, routes }: DesiredState
 }
 
 /** In the place of the old one at once, or not at all, whenever the power goes. */
-function write(directory: string, file: string, text: string): void {
+async function write(directory: string, file: string, texts: readonly string[]): Promise<void> {
   const path = join(directory, file);
-  writeFileSync(`${path}.new`, text, { mode: 0o600, flush: true });
-  renameSync(`${path}.new`, path);
-  const folder = openSync(directory, 'r');
-  fsyncSync(folder);
-  closeSync(folder);
+  await writeFile(`${path}.new`, texts, { mode: 0o600, flush: true });
+  await rename(`${path}.new`, path);
+  await using folder = await open(directory, 'r');
+  await folder.sync();
 }
 
 function seconds(time: Date): number {

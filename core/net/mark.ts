@@ -35,12 +35,16 @@ function marksIn(listing: string): readonly string[] {
   return [...listing.matchAll(MARK)].map(([, mark = '']) => mark);
 }
 
-async function markOf(listing: string, { chains, sources4, sources6 }: Ruleset): Promise<string> {
+const HASHED_AT_ONCE = 500;
+
+async function markOf(listing: string, { chains, users }: Ruleset): Promise<string> {
   const hash = createHash('sha256').update(digestOf(listing));
-  for (const map of [chains, sources4, sources6]) {
+  // In what order the parts came is no matter.
+  hash.update(JSON.stringify([...chains].sort(([a], [b]) => (a < b ? -1 : 1))));
+  const ids = [...users.keys()].sort();
+  for (let from = 0; from < ids.length; from += HASHED_AT_ONCE) {
     await nextTurn();
-    // In what order the parts came is no matter.
-    hash.update(JSON.stringify([...map].sort(([a], [b]) => (a < b ? -1 : 1))));
+    hash.update(JSON.stringify(ids.slice(from, from + HASHED_AT_ONCE).map((id) => [id, users.get(id)])));
   }
   return `applied_${hash.digest('hex').slice(0, 32)}`;
 }

@@ -1,5 +1,7 @@
 import type { Run } from '../system/run.ts';
-import { BASE_CHAINS, type Ruleset } from './ruleset.ts';
+import { isIpv6 } from './cidr.ts';
+import type { Cidr } from './inputs.ts';
+import { BASE_CHAINS, chainsOf, differing, elementsOf, isSame, type Ruleset } from './ruleset.ts';
 
 export interface Nft {
   /** Our table as nft lists it, or null when there is none. */
@@ -10,8 +12,8 @@ export interface Nft {
 
 const TABLE = 'inet wiregui';
 const MAPS = [
-  ['sources4', 'ipv4_addr'],
-  ['sources6', 'ipv6_addr'],
+  ['sources4', 'ipv4_addr', (network: Cidr) => !isIpv6(network)],
+  ['sources6', 'ipv6_addr', isIpv6],
 ] as const;
 
 export function createNft(run: Run): Nft {
@@ -31,43 +33,35 @@ export function createNft(run: Run): Nft {
  * deleting and defining a table anew lets packets through in between, even in one transaction.
  */
 export function replaceBatch(next: Ruleset, listing: string | null): string {
-  const stale = chainsIn(listing).filter((chain) => !next.chains.has(chain));
+  const chains = chainsOf(next);
+  const stale = chainsIn(listing).filter((chain) => !chains.has(chain));
   return lines([
     `add table ${TABLE}`,
-    ...[...next.chains.keys()].map(declareChain),
+    ...[...chains.keys()].map(declareChain),
     ...MAPS.map(([map, type]) => `add map ${TABLE} ${map} { type ${type} : verdict; flags interval; }`),
     `flush table ${TABLE}`,
     ...MAPS.map(([map]) => `flush map ${TABLE} ${map}`),
     ...stale.map((chain) => `delete chain ${TABLE} ${chain}`),
-    ...[...next.chains].flatMap(([chain, rules]) => addRules(chain, rules)),
-    ...MAPS.flatMap(([map]) => addElements(map, [...next[map]])),
+    ...[...chains].flatMap(([chain, rules]) => addRules(chain, rules)),
+    ...addElements([...elementsOf(next)]),
   ]);
 }
 
 /** The batch from one ruleset to the next, touching only chains and elements that differ; empty when none do. */
 export function changeBatch(previous: Ruleset, next: Ruleset): string {
-  const changed = [...next.chains].filter(([chain, rules]) => !isSame(previous.chains.get(chain), rules));
-  const added = changed.filter(([chain]) => !previous.chains.has(chain));
-  const gone = [...previous.chains.keys()].filter((chain) => !next.chains.has(chain));
+  const [before, after] = [differing(previous, next), differing(next, previous)];
+  const [chainsBefore, chainsAfter] = [chainsOf(before), chainsOf(after)];
+  const [elementsBefore, elementsAfter] = [elementsOf(before), elementsOf(after)];
+  const changed = [...chainsAfter].filter(([chain, rules]) => !isSame(chainsBefore.get(chain), rules));
+  const added = changed.filter(([chain]) => !chainsBefore.has(chain));
+  const gone = [...chainsBefore.keys()].filter((chain) => !chainsAfter.has(chain));
   return lines([
     ...added.map(([chain]) => declareChain(chain)),
-    ...MAPS.flatMap(([map]) => removeElements(map, differing(previous[map], next[map]))),
+    ...removeElements([...elementsBefore].filter(([network, verdict]) => elementsAfter.get(network) !== verdict)),
     ...changed.flatMap(([chain, rules]) => [`flush chain ${TABLE} ${chain}`, ...addRules(chain, rules)]),
-    ...MAPS.flatMap(([map]) => addElements(map, differing(next[map], previous[map]))),
+    ...addElements([...elementsAfter].filter(([network, verdict]) => elementsBefore.get(network) !== verdict)),
     ...gone.flatMap((chain) => [`flush chain ${TABLE} ${chain}`, `delete chain ${TABLE} ${chain}`]),
   ]);
-}
-
-function isSame(one: readonly string[] | undefined, other: readonly string[]): boolean {
-  return one === other || one?.join('\n') === other.join('\n');
-}
-
-/** Elements of `one` that `other` has not, or with another verdict. */
-function differing<K>(one: ReadonlyMap<K, string>, other: ReadonlyMap<K, string>): readonly (readonly [K, string])[] {
-  const found: (readonly [K, string])[] = [];
-  // Of tens of thousands hardly any differ.
-  if (one !== other) for (const [key, verdict] of one) if (other.get(key) !== verdict) found.push([key, verdict]);
-  return found;
 }
 
 function declareChain(chain: string): string {
@@ -79,14 +73,21 @@ function addRules(chain: string, rules: readonly string[]): readonly string[] {
   return rules.map((rule) => `add rule ${TABLE} ${chain} ${rule}`);
 }
 
-function addElements(map: string, elements: readonly (readonly [string, string])[]): readonly string[] {
-  if (elements.length === 0) return [];
-  return [`add element ${TABLE} ${map} { ${elements.map(([source, verdict]) => `${source} : ${verdict}`).join(', ')} }`];
+type Elements = readonly (readonly [network: Cidr, verdict: string])[];
+
+function addElements(elements: Elements): readonly string[] {
+  return inMaps('add', elements, ([network, verdict]) => `${network} : ${verdict}`);
 }
 
-function removeElements(map: string, elements: readonly (readonly [string, string])[]): readonly string[] {
-  if (elements.length === 0) return [];
-  return [`delete element ${TABLE} ${map} { ${elements.map(([source]) => source).join(', ')} }`];
+function removeElements(elements: Elements): readonly string[] {
+  return inMaps('delete', elements, ([network]) => network);
+}
+
+function inMaps(verb: 'add' | 'delete', elements: Elements, text: (element: Elements[number]) => string): readonly string[] {
+  return MAPS.flatMap(([map, , isOfFamily]) => {
+    const own = elements.filter(([network]) => isOfFamily(network));
+    return own.length === 0 ? [] : [`${verb} element ${TABLE} ${map} { ${own.map(text).join(', ')} }`];
+  });
 }
 
 function chainsIn(listing: string | null): readonly string[] {

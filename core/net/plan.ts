@@ -1,9 +1,9 @@
 import { overlaps, parseCidr } from './cidr.ts';
-import type { DesiredPeer, DesiredState } from './desired.ts';
+import { allPeers, type DesiredPeer, type DesiredState } from './desired.ts';
 import type { Cidr, PublicKey } from './inputs.ts';
 import type { ObservedLink } from './ip.ts';
 import { changeBatch, replaceBatch } from './nft.ts';
-import type { Ruleset } from './ruleset.ts';
+import { chainsOf, differing, elementsOf, type Ruleset } from './ruleset.ts';
 import { isAsWanted, type ObservedWg } from './wg.ts';
 
 /** One change to the kernel. Their order in a plan is the order they are made in. */
@@ -47,15 +47,21 @@ export function plan(desired: DesiredState, observed: Observed): readonly Step[]
 /** The steps from a state that is known to be in force to one with other rules and peers, in the same order. */
 export function planBetween(before: DesiredState, desired: DesiredState): readonly Step[] {
   const observed = { ruleset: before.ruleset, listing: null };
-  const changed: DesiredPeer[] = [];
-  for (const [publicKey, peer] of desired.peers) if (!isSame(before.peers.get(publicKey), peer)) changed.push(peer);
-  const gone: PublicKey[] = [];
-  for (const publicKey of before.peers.keys()) if (!desired.peers.has(publicKey)) gone.push(publicKey);
+  const [was, will] = [changedPeers(before, desired), changedPeers(desired, before)];
+  const changed = [...will.values()].filter((peer) => !isSame(was.get(peer.publicKey), peer));
+  const gone = [...was.keys()].filter((publicKey) => !will.has(publicKey));
   return [...planRuleset(desired, observed), ...peerSteps(changed, gone), ...planFlows(desired, observed)];
 }
 
+/** All peers of the users who do not have the very same in the other state. */
+function changedPeers(one: DesiredState, other: DesiredState): ReadonlyMap<PublicKey, DesiredPeer> {
+  const peers = new Map<PublicKey, DesiredPeer>();
+  for (const [userId, own] of one.peers) if (other.peers.get(userId) !== own) for (const peer of own) peers.set(peer.publicKey, peer);
+  return peers;
+}
+
 function isSame(one: DesiredPeer | undefined, other: DesiredPeer): boolean {
-  return one === other || (one?.presharedKey === other.presharedKey && one.allowedIps.join() === other.allowedIps.join());
+  return one?.presharedKey === other.presharedKey && one.allowedIps.join() === other.allowedIps.join();
 }
 
 function planInterface({ interface: wanted, forwarding }: DesiredState, { link, wg, missingForwarding }: Observed): readonly Step[] {
@@ -77,15 +83,17 @@ function planRuleset(desired: DesiredState, { ruleset, listing }: Pick<Observed,
   return batch === '' ? [] : [{ kind: 'apply-ruleset', batch }];
 }
 
-function planPeers({ peers }: DesiredState, { wg }: Observed): readonly Step[] {
+function planPeers(desired: DesiredState, { wg }: Observed): readonly Step[] {
   const present: ObservedWg['peers'] = wg?.peers ?? new Map();
-  const changed = [...peers.values()].filter((peer) => {
+  const wanted = allPeers(desired);
+  const changed = wanted.filter((peer) => {
     const current = present.get(peer.publicKey);
     return current === undefined || !isAsWanted(current, peer);
   });
+  const keys = new Set(wanted.map(({ publicKey }) => publicKey));
   return peerSteps(
     changed,
-    [...present.keys()].filter((publicKey) => !peers.has(publicKey)),
+    [...present.keys()].filter((publicKey) => !keys.has(publicKey)),
   );
 }
 
@@ -115,22 +123,18 @@ function planFlows({ ruleset: next, interface: { addresses }, routes }: DesiredS
   const whole = [...addresses.map((address) => parseCidr(address)).filter((network) => network !== null), ...routes];
   // Nobody knows what has been let through until now.
   if (previous === null) return whole.length > 0 ? [{ kind: 'forget-flows', networks: whole }] : [];
-  const tightened = new Set([...previous.chains].filter(([chain, rules]) => isTighter(rules, next.chains.get(chain) ?? [])).map(([chain]) => chain));
-  if (tightened.size === 0 && previous.sources4 === next.sources4 && previous.sources6 === next.sources6) return [];
+  const [before, after] = [differing(previous, next), differing(next, previous)];
+  const [chainsAfter, elementsAfter] = [chainsOf(after), elementsOf(after)];
+  const tightened = new Set([...chainsOf(before)].filter(([chain, rules]) => isTighter(rules, chainsAfter.get(chain) ?? [])).map(([chain]) => chain));
   const isEverybodys = ['global', 'from_peers', 'to_peers'].some((chain) => tightened.has(chain));
-  const affected = [previous.sources4, previous.sources6].flatMap((map) =>
-    [...map].filter(([network, verdict]) => isAffected(network, verdict)).map(([network]) => network),
-  );
+  const isAffected = ([network, verdict]: readonly [Cidr, string]) =>
+    isEverybodys || elementsAfter.get(network) !== verdict || tightened.has(verdict.replace('goto ', ''));
+  const affected = [...elementsOf(isEverybodys ? previous : before)].filter(isAffected).map(([network]) => network);
   const isMany = isEverybodys || affected.length > SEPARATE_FLOWS;
   // Addresses of a tunnel network that was changed a moment ago are not in the present one.
   const elsewhere = affected.filter((network) => !whole.some((covering) => overlaps(covering, network)));
   const networks = isMany ? [...whole, ...elsewhere.slice(0, SEPARATE_FLOWS)] : affected;
   return networks.length > 0 ? [{ kind: 'forget-flows', networks }] : [];
-
-  function isAffected(network: Cidr, verdict: string): boolean {
-    const now = next.sources4.get(network) ?? next.sources6.get(network);
-    return now !== verdict || tightened.has(verdict.replace('goto ', ''));
-  }
 }
 
 /** Unless all that came accepts and all that went dropped. */

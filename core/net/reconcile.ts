@@ -3,13 +3,13 @@ import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import type { Watch } from '../system/run.ts';
 import { nextTurn } from '../system/turn.ts';
-import { type DesiredState, desired, type Part, withPart } from './desired.ts';
+import { allPeers, type DesiredState, desired, type Part, withPart } from './desired.ts';
 import { createDriftWatch, type DriftRecord } from './drift.ts';
 import type { FragmentKey, NetworkInputs, PublicKey } from './inputs.ts';
 import type { Keep } from './keep.ts';
 import type { Kernel } from './kernel.ts';
 import { plan, planBetween, type Step } from './plan.ts';
-import { type Ruleset, sharing } from './ruleset.ts';
+import type { Ruleset } from './ruleset.ts';
 import type { ObservedPeer, Traffic } from './wg.ts';
 
 export type NetworkStatus =
@@ -149,7 +149,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     const state = desired(inputs, clock.now());
     nextChangeAt = state.nextChangeAt;
     await nextTurn();
-    return applied === null ? state : { ...state, ruleset: sharing(state.ruleset, applied) };
+    return state;
   }
 
   async function bringAll(state: DesiredState): Promise<void> {
@@ -177,14 +177,14 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     applied = null;
     reached = null;
     const outcome = await kernel.apply(state, steps);
-    parts.keep?.(state);
+    await parts.keep?.(state);
     const hasFailed = (kind: Step['kind']) => steps.some((step) => step.kind === kind) && !outcome.done.has(kind);
     // Until batch and flows are through, nobody knows what is in force: the next pass replaces everything in place.
     applied = hasFailed('apply-ruleset') || hasFailed('forget-flows') ? null : state.ruleset;
     drift.settled(state, outcome);
     if (outcome.failures.length > 0) throw new ApplyFailed(outcome.failures.join('; '));
     reached = state;
-    if (steps.length > 0) log.info({ steps: steps.map(({ kind }) => kind), peers: state.peers.size }, 'network brought to its desired state');
+    if (steps.length > 0) log.info({ steps: steps.map(({ kind }) => kind), peers: allPeers(state).length }, 'network brought to its desired state');
   }
 
   /** Whatever comes first: the delay, or the next change that comes by itself, even while another one fails. */

@@ -1,13 +1,18 @@
-import { isIpv6 } from './cidr.ts';
 import type { Cidr, FragmentKey, Fragments, NetworkInputs, UserId } from './inputs.ts';
 import { chainOf, ruleLine } from './rule-text.ts';
 
-/** Our one nft table, as the rule lines of its chains and the elements of its two maps. */
+/** Our one nft table. What concerns one user stands apart, so that a change of theirs costs nothing for the others. */
 export interface Ruleset {
+  /** Rule lines by chain, but for users' own. */
   readonly chains: ReadonlyMap<string, readonly string[]>;
-  /** Source address or network → verdict. */
-  readonly sources4: ReadonlyMap<Cidr, string>;
-  readonly sources6: ReadonlyMap<Cidr, string>;
+  readonly users: ReadonlyMap<UserId, UserRules>;
+}
+
+interface UserRules {
+  /** Where their packets come from. */
+  readonly networks: readonly Cidr[];
+  /** The lines of their own chain; null when there are no rules for them. */
+  readonly lines: readonly string[] | null;
 }
 
 export interface Source {
@@ -38,8 +43,6 @@ export function buildRuleset(inputs: Switches, sources: readonly Source[]): Rule
   } = inputs;
   // What the kernel takes as a name, less what nft would read as more than one (dev_valid_name, net/core/dev.c).
   if (!/^[A-Za-z0-9_.-]{1,15}$/.test(name)) throw new TypeError(`not an interface: ${name}`);
-  const usersWithRules = new Set<UserId>();
-  for (const { userId } of sources) if (fragments.has(`user:${userId}`)) usersWithRules.add(userId);
   const chains = new Map<string, readonly string[]>([
     ['forward', [`iifname "${name}" jump from_peers`, `oifname "${name}" jump to_peers`]],
     ['input', [`iifname "${name}" jump from_peers`]],
@@ -59,57 +62,68 @@ export function buildRuleset(inputs: Switches, sources: readonly Source[]): Rule
     ['to_peers', ['ct state established,related accept', allowLanToPeers ? 'accept' : 'drop']],
     ['global', globalLines(fragments)],
   ]);
-  for (const userId of [...usersWithRules].sort()) chains.set(chainOf(userId), userLines(fragments, userId));
-  const [sources4, sources6] = [new Map<Cidr, string>(), new Map<Cidr, string>()];
-  addSources(sources, usersWithRules, sources4, sources6);
-  return { chains, sources4, sources6 };
+  const users = new Map<UserId, UserRules>();
+  for (const [userId, own] of Map.groupBy(sources, (source) => source.userId)) users.set(userId, userRules(fragments, userId, own));
+  return { chains, users };
 }
 
-/** The ruleset with other rules under these keys, and other sources of the users among them. */
-export function replaceParts(ruleset: Ruleset, keys: readonly FragmentKey[], fragments: Fragments, gone: readonly Source[], come: readonly Source[]): Ruleset {
-  const chains = new Map(ruleset.chains);
-  const usersWithRules = new Set(come.map(({ userId }) => userId).filter((userId) => fragments.has(`user:${userId}`)));
-  for (const key of keys) {
-    const userId = key.slice('user:'.length) as UserId;
-    if (key === 'global') chains.set(key, globalLines(fragments));
-    else if (usersWithRules.has(userId)) chains.set(chainOf(userId), userLines(fragments, userId));
-    else chains.delete(chainOf(userId));
+/** The ruleset with other rules under these keys, and these sources in the place of all that the users among them had. */
+export function replaceParts(ruleset: Ruleset, keys: readonly FragmentKey[], fragments: Fragments, sources: readonly Source[]): Ruleset {
+  const chains = keys.includes('global') ? new Map(ruleset.chains).set('global', globalLines(fragments)) : ruleset.chains;
+  const users = new Map(ruleset.users);
+  const come = Map.groupBy(sources, ({ userId }) => userId);
+  for (const userId of usersIn(keys)) {
+    const own = come.get(userId);
+    if (own === undefined) users.delete(userId);
+    else users.set(userId, userRules(fragments, userId, own));
   }
-  const [sources4, sources6] = [new Map(ruleset.sources4), new Map(ruleset.sources6)];
-  for (const network of gone.flatMap(({ networks }) => networks)) (isIpv6(network) ? sources6 : sources4).delete(network);
-  addSources(come, usersWithRules, sources4, sources6);
-  return sharing({ chains, sources4, sources6 }, ruleset);
+  return { chains, users };
 }
 
-function addSources(sources: readonly Source[], usersWithRules: ReadonlySet<UserId>, sources4: Map<Cidr, string>, sources6: Map<Cidr, string>): void {
-  for (const { userId, networks } of sources) {
-    const verdict = verdictFor(userId, usersWithRules.has(userId));
-    for (const network of networks) (isIpv6(network) ? sources6 : sources4).set(network, verdict);
+export function usersIn(keys: readonly FragmentKey[]): readonly UserId[] {
+  return keys.filter((key) => key !== 'global').map((key) => key.slice('user:'.length) as UserId);
+}
+
+/** The parts of a ruleset that another one does not have just so. */
+export function differing(one: Ruleset, other: Ruleset): Ruleset {
+  const chains = [...one.chains].filter(([chain, lines]) => !isSame(other.chains.get(chain), lines));
+  const users = new Map<UserId, UserRules>();
+  if (one.users !== other.users) for (const [userId, rules] of one.users) if (!hasSame(other.users.get(userId), rules)) users.set(userId, rules);
+  return { chains: new Map(chains), users };
+}
+
+function hasSame(one: UserRules | undefined, other: UserRules): boolean {
+  return one === other || (one !== undefined && isSame(one.networks, other.networks) && isSame(one.lines, other.lines));
+}
+
+export function isSame(one: readonly string[] | null | undefined, other: readonly string[] | null): boolean {
+  return one === other || (one != null && other !== null && one.length === other.length && one.every((line, index) => line === other[index]));
+}
+
+/** The rule lines of all chains, users' own among them. */
+export function chainsOf({ chains, users }: Ruleset): ReadonlyMap<string, readonly string[]> {
+  const all = new Map(chains);
+  for (const [userId, { lines }] of users) if (lines !== null) all.set(chainOf(userId), lines);
+  return all;
+}
+
+/** The elements of both maps: source address or network → verdict. */
+export function elementsOf({ users }: Ruleset): ReadonlyMap<Cidr, string> {
+  const elements = new Map<Cidr, string>();
+  for (const [userId, { networks, lines }] of users) {
+    const verdict = `goto ${lines === null ? 'global' : chainOf(userId)}`;
+    for (const network of networks) elements.set(network, verdict);
   }
+  return elements;
 }
 
-/** The ruleset with those of its maps that say the same as before being the very same, so that comparing is cheap. */
-export function sharing(ruleset: Ruleset, before: Ruleset): Ruleset {
-  const shared = (map: 'sources4' | 'sources6') => (isEqual(ruleset[map], before[map]) ? before[map] : ruleset[map]);
-  return { ...ruleset, sources4: shared('sources4'), sources6: shared('sources6') };
-}
-
-function isEqual(one: ReadonlyMap<Cidr, string>, other: ReadonlyMap<Cidr, string>): boolean {
-  if (one.size !== other.size) return false;
-  for (const [network, verdict] of one) if (other.get(network) !== verdict) return false;
-  return true;
+function userRules(fragments: Fragments, userId: UserId, sources: readonly Source[]): UserRules {
+  const rules = fragments.get(`user:${userId}`);
+  return { networks: sources.flatMap(({ networks }) => networks).sort(), lines: rules === undefined ? null : [...rules.map(ruleLine), 'goto global'] };
 }
 
 function globalLines(fragments: Fragments): readonly string[] {
   return [...(fragments.get('global') ?? []).map(ruleLine), 'accept'];
-}
-
-function userLines(fragments: Fragments, userId: UserId): readonly string[] {
-  return [...(fragments.get(`user:${userId}`) ?? []).map(ruleLine), 'goto global'];
-}
-
-function verdictFor(userId: UserId, hasRules: boolean): string {
-  return `goto ${hasRules ? chainOf(userId) : 'global'}`;
 }
 
 function masqueradeLines(name: string, masquerade: NetworkInputs['masquerade']): readonly string[] {

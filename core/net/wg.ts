@@ -66,8 +66,8 @@ export function createWg(run: Run): Wg {
     async endpoints(name, publicKeys) {
       const { stdout } = await run(['wg', 'show', name, 'endpoints']);
       const asked = new Set<string>(publicKeys);
-      const known = stdout.split('\n').map((line) => line.split('\t'));
-      return new Map(known.filter(([key = '', endpoint]) => asked.has(key) && orNull(endpoint) !== null) as [PublicKey, string][]);
+      const lines = stdout.split('\n').filter((line) => asked.has(line.slice(0, line.indexOf('\t'))));
+      return new Map(lines.map((line) => line.split('\t')).filter(([, endpoint]) => orNull(endpoint) !== null) as [PublicKey, string][]);
     },
     async configure(name, { privateKey, listenPort }) {
       await run(['wg', 'set', name, 'listen-port', String(listenPort), 'fwmark', '0', 'private-key', '/dev/stdin'], { stdin: `${privateKey}\n` });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { desired } from '../../../core/net/desired.ts';
+import { allPeers, desired } from '../../../core/net/desired.ts';
 import { foreignChanges } from '../../../core/net/foreign-changes.ts';
 import type { Cidr, PresharedKey, PublicKey } from '../../../core/net/inputs.ts';
 import { createIp } from '../../../core/net/ip.ts';
@@ -67,7 +67,7 @@ describe('wg', () => {
     const { run, asked } = recorder();
     const state = desired(inputs([device(1)]), NOW);
     await createWg(run).configure('wg-test', state.interface);
-    await createWg(run).setPeers('wg-test', [...state.peers.values()], new Map([[keyOf(1), '198.51.100.2:7']]));
+    await createWg(run).setPeers('wg-test', allPeers(state), new Map([[keyOf(1), '198.51.100.2:7']]));
     const words = asked.flatMap(({ argv }) => argv);
     for (const secret of [state.interface.privateKey, device(1).presharedKey]) {
       expect(words.some((word) => word.includes(secret))).toBe(false);
@@ -146,7 +146,7 @@ describe('the mark of a table', async () => {
 describe('what others have changed', () => {
   const state = desired(inputs([device(1), device(2)]), NOW);
   const peers = new Map(
-    [...state.peers].map(([key, peer]) => [key, { ...peer, endpoint: null, latestHandshake: null, rxBytes: 0, txBytes: 0, keepalive: null }]),
+    allPeers(state).map((peer) => [peer.publicKey, { ...peer, endpoint: null, latestHandshake: null, rxBytes: 0, txBytes: 0, keepalive: null }]),
   );
   const wg = { privateKey: state.interface.privateKey, listenPort: 51820, fwmark: 'off', peers };
   const link = { mtu: 1420, isUp: true, addresses: state.interface.addresses, routes: [] };

@@ -27,8 +27,8 @@ describe('the kept network', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  it('is what nft, wg and ip read', () => {
-    keep(desired(inputs([device(1)]), NOW));
+  it('is what nft, wg and ip read', async () => {
+    await keep(desired(inputs([device(1)]), NOW));
     expect(readdirSync(directory).sort()).toEqual(['facts', 'links.ip', 'peers.conf', 'rules.nft']);
     expect(read('rules.nft')).toMatch(/^add table inet wiregui\n/);
     expect(read('peers.conf')).toMatch(/^\[Interface\]\nPrivateKey = \S+\nListenPort = 51820\n\n\[Peer\]\n/);
@@ -37,30 +37,30 @@ describe('the kept network', () => {
     expect(read('facts')).toMatch(new RegExp(`^\\S+ ${NOW.getTime() / 1_000} never\n$`));
   });
 
-  it('holds private keys, and nobody else reads them', () => {
-    keep(desired(inputs([device(1)]), NOW));
+  it('holds private keys, and nobody else reads them', async () => {
+    await keep(desired(inputs([device(1)]), NOW));
     expect(statSync(directory).mode & 0o777).toBe(0o700);
     for (const file of readdirSync(directory)) expect(statSync(join(directory, file)).mode & 0o777).toBe(0o600);
   });
 
-  it('says when it stops being right by itself', () => {
+  it('says when it stops being right by itself', async () => {
     const expiresAt = new Date(NOW.getTime() + 60_000);
-    keep(desired(inputs([{ ...device(1), expiresAt }]), NOW));
+    await keep(desired(inputs([{ ...device(1), expiresAt }]), NOW));
     expect(read('facts')).toMatch(new RegExp(` ${expiresAt.getTime() / 1_000}\n$`));
   });
 
-  it('writes nothing when nothing changed', () => {
-    keep(desired(inputs([device(1)]), NOW));
+  it('writes nothing when nothing changed', async () => {
+    await keep(desired(inputs([device(1)]), NOW));
     rmSync(join(directory, 'peers.conf'));
-    keep(desired(inputs([device(1)]), NOW));
+    await keep(desired(inputs([device(1)]), NOW));
     expect(existsSync(join(directory, 'peers.conf'))).toBe(false);
   });
 
-  it('is forgotten when it cannot be kept', () => {
-    keep(desired(inputs([device(1)]), NOW));
+  it('is forgotten when it cannot be kept', async () => {
+    await keep(desired(inputs([device(1)]), NOW));
     mkdirSync(join(directory, 'peers.conf.new'));
     writeFileSync(join(directory, 'peers.conf.new', 'x'), '');
-    keep(desired(inputs([device(2)]), NOW));
+    await keep(desired(inputs([device(2)]), NOW));
     expect(existsSync(directory)).toBe(false);
   });
 

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { desired } from '../../../core/net/desired.ts';
+import { allPeers, desired } from '../../../core/net/desired.ts';
 import type { Cidr, DeviceInput, FragmentKey, NetworkInputs, NftRule } from '../../../core/net/inputs.ts';
 import { changeBatch, replaceBatch } from '../../../core/net/nft.ts';
 import { plan } from '../../../core/net/plan.ts';
@@ -106,7 +106,9 @@ describe('a plan', () => {
       privateKey: state.interface.privateKey,
       listenPort: 51820,
       fwmark: 'off',
-      peers: new Map([...state.peers].map(([key, peer]) => [key, { ...peer, endpoint: null, latestHandshake: null, rxBytes: 0, txBytes: 0, keepalive: null }])),
+      peers: new Map(
+        allPeers(state).map((peer) => [peer.publicKey, { ...peer, endpoint: null, latestHandshake: null, rxBytes: 0, txBytes: 0, keepalive: null }]),
+      ),
     },
     missingForwarding: [],
     ruleset: state.ruleset,
@@ -162,7 +164,7 @@ describe('the desired state', () => {
     ],
   ])('has nothing of %s', (_, excluded, changes) => {
     const state = desired(inputs([excluded], [], changes), NOW);
-    expect([state.peers.size, state.ruleset.sources4.size, state.ruleset.sources6.size, state.routes.length]).toEqual([0, 0, 0, 0]);
+    expect([state.peers.size, state.ruleset.users.size, state.routes.length]).toEqual([0, 0, 0]);
   });
 
   it('says when it next changes by itself', () => {
