@@ -91,8 +91,8 @@ async function write(directory: string, file: string, texts: readonly string[]):
   const path = join(directory, file);
   await writeFile(`${path}.new`, texts, { mode: 0o600, flush: true });
   await rename(`${path}.new`, path);
-  await using folder = await open(directory, 'r');
-  await folder.sync();
+  const folder = await open(directory, 'r');
+  await folder.sync().finally(() => folder.close());
 }
 
 function seconds(time: Date): number {

@@ -1,6 +1,7 @@
 // 10,000 devices, 1,000 of them busy, two years of traffic: what looking at the interface costs, and how long pages take meanwhile. Part of `npm run bench`.
 import { randomBytes, randomUUID } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import Database from 'better-sqlite3';
@@ -25,7 +26,15 @@ interface Reading {
 
 export async function benchLive(): Promise<void> {
   await using network = await createNetwork();
-  const env = { WG_WG_IPV4_NETWORK: '10.4.0.0/16', WG_WG_IPV6_NETWORK: 'fd00::4:0/112', PATH: `${PROGRAMS}:${process.env['PATH']}` };
+  // As on the appliance, whose boot restores what was kept.
+  const kept = mkdtempSync(join(tmpdir(), 'wiregui-kept-'));
+  using _ = { [Symbol.dispose]: () => rmSync(kept, { recursive: true, force: true }) };
+  const env = {
+    WG_NETWORK_STATE_DIR: kept,
+    WG_WG_IPV4_NETWORK: '10.4.0.0/16',
+    WG_WG_IPV6_NETWORK: 'fd00::4:0/112',
+    PATH: `${PROGRAMS}:${process.env['PATH']}`,
+  };
   await using service = await startService({ network, env });
   const cookie = await prepare(network, service);
   await service.stop();
