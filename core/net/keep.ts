@@ -8,7 +8,7 @@ import { nextTurn } from '../system/turn.ts';
 import { isIpv6 } from './cidr.ts';
 import { allPeers, type DesiredState } from './desired.ts';
 import { ROUTE_PROTOCOL } from './ip.ts';
-import { replaceBatch } from './nft.ts';
+import { replacePortions } from './nft.ts';
 import { peerSection } from './wg.ts';
 
 /** Writes down the state that was brought about, before anybody is told so. */
@@ -49,7 +49,7 @@ export function createKeep(directory: string, clock: Clock, log: Log): Keep {
       await mkdir(directory, { recursive: true, mode: 0o700 });
       // The rules first: a peer that they do not know reaches nothing.
       const isNew = [
-        await keepFile('rules.nft', [replaceBatch(state.ruleset, null)]),
+        await keepFile('rules.nft', replacePortions(state.ruleset, null)),
         await keepFile('peers.conf', peersText(state)),
         await keepFile('links.ip', [linksText(state)]),
         kept.get('until') !== String(until),

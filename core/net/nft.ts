@@ -33,18 +33,31 @@ export function createNft(run: Run): Nft {
  * deleting and defining a table anew lets packets through in between, even in one transaction.
  */
 export function replaceBatch(next: Ruleset, listing: string | null): string {
+  return [...replacePortions(next, listing)].join('');
+}
+
+const USERS_AT_ONCE = 500;
+
+/** The same in portions, so that others have their turn while it is made. */
+export function* replacePortions(next: Ruleset, listing: string | null): Iterable<string> {
   const chains = chainsOf(next);
-  const stale = chainsIn(listing).filter((chain) => !chains.has(chain));
-  return lines([
+  // nft 1.0.6 sends no verdict of a map to a chain that is declared after it.
+  yield lines([
     `add table ${TABLE}`,
     ...[...chains.keys()].map(declareChain),
     ...MAPS.map(([map, type]) => `add map ${TABLE} ${map} { type ${type} : verdict; flags interval; }`),
     `flush table ${TABLE}`,
     ...MAPS.map(([map]) => `flush map ${TABLE} ${map}`),
-    ...stale.map((chain) => `delete chain ${TABLE} ${chain}`),
-    ...[...chains].flatMap(([chain, rules]) => addRules(chain, rules)),
-    ...addElements([...elementsOf(next)]),
+    ...chainsIn(listing)
+      .filter((chain) => !chains.has(chain))
+      .map((stale) => `delete chain ${TABLE} ${stale}`),
+    ...[...next.chains].flatMap(([chain, rules]) => addRules(chain, rules)),
   ]);
+  const users = [...next.users];
+  for (let from = 0; from < users.length; from += USERS_AT_ONCE) {
+    const portion = { chains: new Map(), users: new Map(users.slice(from, from + USERS_AT_ONCE)) };
+    yield lines([...[...chainsOf(portion)].flatMap(([chain, rules]) => addRules(chain, rules)), ...addElements([...elementsOf(portion)])]);
+  }
 }
 
 /** The batch from one ruleset to the next, touching only chains and elements that differ; empty when none do. */

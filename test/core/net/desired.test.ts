@@ -183,5 +183,7 @@ describe('the desired state', () => {
     plan(state, { link: null, wg: null, missingForwarding: [], ruleset: null, listing: null });
     expect(performance.now() - start).toBeLessThan(2_000);
     expect([allPeers(state).length, elementsOf(state.ruleset).size]).toEqual([10_000, 20_100]);
+    // In portions, and none is left out.
+    expect(replaceBatch(state.ruleset, null).match(/ : goto /g)).toHaveLength(20_100);
   });
 });
