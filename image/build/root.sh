@@ -6,7 +6,7 @@ base=$1 version=$2 keyring=$3 target=$4 tweak=${5:-}
 tree=$target/tree boot=$target/boot
 
 # An archive for the kernel's initrd, the same for the same files.
-archive() { (cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio --quiet --reproducible --owner=0:0 -o -H newc); }
+archive() { in_tools sh -euc 'cd "$1"; find . -mindepth 1 | sort | cpio --quiet --reproducible --owner=0:0 -o -H newc' sh "$1"; }
 
 # What repairs the processor comes before everything else, uncompressed (kernel: Documentation/arch/x86/microcode.rst).
 microcode() {
@@ -60,7 +60,7 @@ for module in virtio_pci virtio_blk virtio_scsi nvme ahci ata_piix sd_mod usb_st
   { in_tree modprobe -S "$kernel" --show-depends "$module" 2>/dev/null || true; } | awk '$1 == "insmod" { print $2 }' | while read -r file; do
     name=$(basename "$file" .xz)
     [ ! -e "$initrd/lib/modules/$name" ] || continue
-    xz -dc "$tree$file" >"$initrd/lib/modules/$name"
+    in_tools xz -dc "$tree$file" >"$initrd/lib/modules/$name"
     echo "$name" >>"$initrd/modules"
   done
 done
@@ -92,7 +92,7 @@ find "$tree/usr/share/doc" -mindepth 1 -maxdepth 1 -type d -empty -delete
 find "$tree" -xdev -newermt "@$SOURCE_DATE_EPOCH" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 
 find "$initrd" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-{ cat "$target/early"; archive "$initrd" | zstd -q -19 -T1; } >"$boot/initrd"
+{ cat "$target/early"; archive "$initrd" | in_tools zstd -q -19 -T1; } >"$boot/initrd"
 echo "$version" >"$boot/version"
 find "$boot" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 

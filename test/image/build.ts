@@ -10,7 +10,7 @@ const FOREIGN_KEYS = join(BUILD, 'foreign-keys');
 const BUNDLES = join(BUILD, 'bundles');
 
 /** The current version as a disk, and bundles of later ones that fail in their own ways. */
-export const IMAGE = join(BUILD, `wiregui-${VERSION}-vm.raw`);
+export const IMAGE = imageOf('vm');
 export const NEXT = '99.0.0';
 /** Every processor is kept busy beyond what anything else can interrupt: as good as a kernel that hangs. */
 const HANG = `[Unit]
@@ -29,6 +29,8 @@ for cpu in /sys/kernel/debug/sched/fair_server/cpu*; do echo 0 >$cpu/runtime; do
 for cpu in /sys/kernel/debug/sched/fair_server/cpu*; do chrt -f 99 taskset -c \${cpu##*cpu} bash -c "while :; do :; done" & done
 wait
 `;
+
+type Flavour = 'vm' | 'hardware';
 
 interface Variant {
   readonly version: string;
@@ -67,9 +69,20 @@ ln -s ../hang.service tree/usr/lib/systemd/system/sysinit.target.wants/hang.serv
   },
 };
 
-/** Makes it if it is missing; `WIREGUI_IMAGE_BUILD` names a folder that is used again. */
-export async function buildImage(): Promise<void> {
-  if (!existsSync(IMAGE)) await make(['--parts', 'disk', '--version', VERSION], KEYS);
+/** Makes it if it is missing, and answers its path; `WIREGUI_IMAGE_BUILD` names a folder that is used again. */
+export async function buildImage(flavour: Flavour = 'vm'): Promise<string> {
+  if (!existsSync(imageOf(flavour))) await make(['--parts', 'disk', '--version', VERSION], KEYS, flavour);
+  return imageOf(flavour);
+}
+
+function imageOf(flavour: Flavour): string {
+  return join(BUILD, `wiregui-${VERSION}-${flavour}.raw`);
+}
+
+/** The service as a Debian package; answers its path. */
+export async function buildDebianPackage(): Promise<string> {
+  await make(['--parts', 'deb', '--version', VERSION], KEYS);
+  return join(BUILD, `wiregui_${VERSION}_amd64.deb`);
 }
 
 /** From the sources as they are; of what an earlier test has made, Debian's packages alone are used again. */
@@ -106,8 +119,8 @@ async function tamper(from: string, to: string): Promise<void> {
   await run(['dd', 'if=/dev/zero', `of=${to}`, 'bs=1', 'seek=30000000', 'count=64', 'conv=notrunc', 'status=none']);
 }
 
-async function make(args: readonly string[], keys: string): Promise<void> {
-  const options = ['--flavour', 'vm', '--cached', '--level', '3', '--output', BUILD, '--signing', keys];
+async function make(args: readonly string[], keys: string, flavour: Flavour = 'vm'): Promise<void> {
+  const options = ['--flavour', flavour, '--cached', '--level', '3', '--output', BUILD, '--signing', keys];
   const { stdout } = await run(['node', join(ROOT, 'image', 'make.mjs'), ...options, ...args], { deadlineMs: 1_200_000 });
   writeFileSync(join(BUILD, 'make.log'), stdout, { flag: 'a' });
 }

@@ -12,6 +12,7 @@ export interface Machine extends AsyncDisposable {
   readonly disk: string;
   readonly port: number;
   readonly httpsPort: number;
+  readonly sshPort: number;
   readonly wireguardPort: number;
   /** What came over the serial line since it was switched on, without control characters. */
   output(): string;
@@ -36,6 +37,8 @@ export interface MachineOptions {
   readonly disk: string;
   readonly firmware?: 'bios' | 'uefi';
   readonly diskMb?: number;
+  /** What the disk hangs on; with another one than virtio the network card is a real one's likeness too. */
+  readonly bus?: keyof typeof BUSES;
   /** Another disk, such as a file system with a bundle. */
   readonly second?: string;
   /** A tap interface instead of QEMU's own network, and what to put before QEMU's command line. */
@@ -44,13 +47,28 @@ export interface MachineOptions {
   readonly log: string;
 }
 
+const BUSES = {
+  virtio: ['virtio-blk-pci,drive=disk'],
+  nvme: ['nvme,drive=disk,serial=1'],
+  sata: ['ide-hd,drive=disk'],
+  usb: ['qemu-xhci', 'usb-storage,drive=disk'],
+};
 const FIRMWARE = '/usr/share/OVMF';
 const SHELL_MS = 90_000;
 const PROMPT = 'box# ';
 /** Slower than the slowest runner is. */
 export const BOOT_MS = 400_000;
 
-export async function startMachine({ disk, firmware = 'bios', diskMb = 2_048, second, tap, prefix = [], log }: MachineOptions): Promise<Machine> {
+export async function startMachine({
+  disk,
+  firmware = 'bios',
+  diskMb = 2_048,
+  bus = 'virtio',
+  second,
+  tap,
+  prefix = [],
+  log,
+}: MachineOptions): Promise<Machine> {
   const folder = mkdtempSync(join(tmpdir(), 'wiregui-machine-'));
   const copy = join(folder, 'disk.raw');
   await run(['cp', '--sparse=always', disk, copy], { deadlineMs: 120_000 });
@@ -59,6 +77,7 @@ export async function startMachine({ disk, firmware = 'bios', diskMb = 2_048, se
   const port = 20_000 + Math.floor(Math.random() * 20_000);
   const wireguardPort = port + 1;
   const httpsPort = port + 2;
+  const sshPort = port + 3;
   const file = createWriteStream(log, { flags: 'a' });
   let child: ChildProcess | undefined;
   let raw = '';
@@ -66,16 +85,31 @@ export async function startMachine({ disk, firmware = 'bios', diskMb = 2_048, se
   let hasShell = false;
 
   function argv(): string[] {
-    const forwards = `hostfwd=tcp:127.0.0.1:${port}-:80,hostfwd=tcp:127.0.0.1:${httpsPort}-:443,hostfwd=udp:127.0.0.1:${wireguardPort}-:51820`;
+    const tcp = [
+      [port, 80],
+      [httpsPort, 443],
+      [sshPort, 22],
+    ].map(([outside, inside]) => `hostfwd=tcp:127.0.0.1:${outside}-:${inside}`);
+    const forwards = [...tcp, `hostfwd=udp:127.0.0.1:${wireguardPort}-:51820`].join();
     return [
       ...prefix,
       'qemu-system-x86_64',
       ...['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max', '-smp', '2', '-m', '1024', '-machine', 'q35'],
       ...['-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-nodefaults', '-vga', 'std'],
-      ...['-drive', `file=${copy},if=virtio,format=raw,cache=writeback`],
+      ...['-drive', `file=${copy},if=none,id=disk,format=raw,cache=writeback`],
+      ...BUSES[bus].flatMap((device) => ['-device', device]),
       ...(second === undefined ? [] : ['-drive', `file=${second},if=virtio,format=raw,readonly=on`]),
       ...['-netdev', tap === undefined ? `user,id=net,${forwards}` : `tap,id=net,ifname=${tap},script=no,downscript=no`],
-      ...['-device', 'virtio-net-pci,netdev=net,romfile=', '-device', 'virtio-rng-pci', '-device', 'i6300esb', '-action', 'watchdog=reset'],
+      ...[
+        '-device',
+        `${bus === 'virtio' ? 'virtio-net-pci' : 'e1000e'},netdev=net,romfile=`,
+        '-device',
+        'virtio-rng-pci',
+        '-device',
+        'i6300esb',
+        '-action',
+        'watchdog=reset',
+      ],
       ...(firmware === 'bios'
         ? []
         : [
@@ -89,6 +123,7 @@ export async function startMachine({ disk, firmware = 'bios', diskMb = 2_048, se
     disk: copy,
     port,
     httpsPort,
+    sshPort,
     wireguardPort,
     output: () => output,
     async waitFor(pattern, withinMs, from = output.length) {
