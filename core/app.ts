@@ -366,6 +366,8 @@ export async function createApp({ config, paths, plugins, clock, log, run, watch
         () => void beginning.markHealthy(),
       ];
     },
+    /** Streams of events never end by themselves. */
+    endStreams: live.closeAll,
     /** Ends what runs here; tunnels and rules stay. */
     async stop(): Promise<void> {
       for (const stop of stops) stop();

@@ -1,5 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { plugins } from '../plugins/index.ts';
 import { type App, createApp } from './app.ts';
 import { type Config, readConfig } from './config.ts';
@@ -13,6 +14,8 @@ import { run, watch } from './system/run.ts';
 import { randomToken } from './system/secrets.ts';
 
 const SHUTDOWN_MS = 5_000;
+/** Of these so long for answers that are still to be given. */
+const ANSWER_MS = 2_000;
 
 /** Runs the service until a signal ends it. Throws when it cannot start. */
 export async function serve(): Promise<void> {
@@ -70,7 +73,7 @@ async function tellConsole(app: App, directory: string): Promise<void> {
   }
 }
 
-/** Ends what runs, within five seconds, and then does what is given; once. */
+/** Answers what has been asked, ends what runs, within five seconds, and then does what is given; once. */
 function stopping(app: App, server: Listening, log: Log) {
   let isStopping = false;
   return async (why: string, then: () => void) => {
@@ -78,9 +81,10 @@ function stopping(app: App, server: Listening, log: Log) {
     isStopping = true;
     log.info({ why }, 'service stopping');
     setTimeout(then, SHUTDOWN_MS).unref();
-    const closed = server.close();
+    const answered = server.close();
+    app.endStreams();
+    await Promise.race([answered, pause(ANSWER_MS)]);
     await app.stop();
-    await closed;
     then();
   };
 }

@@ -11,6 +11,7 @@ export interface Listening {
 }
 
 const BODY_TIMEOUT_MS = 60_000;
+const SWEEP_MS = 50;
 const CHALLENGE_PREFIX = '/.well-known/acme-challenge/';
 
 /**
@@ -64,8 +65,14 @@ function closing(servers: readonly Server[], stopFollowing = () => {}): Listenin
     async close() {
       stopFollowing();
       const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
-      for (const server of servers) server.closeIdleConnections();
+      // One that is kept alive becomes idle when its answer is out.
+      const sweep = () => {
+        for (const server of servers) server.closeIdleConnections();
+      };
+      const sweeping = setInterval(sweep, SWEEP_MS);
+      sweep();
       await Promise.all(closed);
+      clearInterval(sweeping);
     },
   };
 }

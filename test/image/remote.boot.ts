@@ -131,7 +131,7 @@ describe('a box that is kept from afar', () => {
     await api('GET', '/backup', undefined, ['-o', at('backup.tar.gz')]);
     await api('POST', '/devices', { user_id: owner?.id, name: 'phone' });
     expect(await devices()).toHaveLength(2);
-    const process = () => machine.shell("systemctl show -P MainPID -P NRestarts -P ExecMainStartTimestampMonotonic wiregui | tr '\\n' ' '");
+    const process = () => machine.shell("systemctl show -P MainPID -P NRestarts -P ExecMainStartTimestampMonotonic wiregui | xargs");
     const before = await process();
     const staged = await api<{ id: string }>('POST', '/backup/restores', undefined, ['-F', `archive=@${at('backup.tar.gz')}`]);
     await api('POST', `/backup/restores/${staged.id}`);

@@ -48,6 +48,22 @@ const ofDevices = (list: readonly DeviceInput[], seconds: number, now = NOW) => 
 const present = (peer: DesiredPeer) => ({ ...peer, endpoint: null, latestHandshake: null, rxBytes: 0, txBytes: 0, keepalive: null });
 const networksOf = (state: ReturnType<typeof desired>) => [...elementsOf(state.ruleset).keys()];
 
+/** What nft makes of a batch, in the order of its lines. */
+function afterBatch(batch: string, chains = new Map<string, string[]>(), elements = new Map<string, string>()) {
+  for (const line of batch.split('\n')) {
+    const [, verb = '', kind = '', name = '', rest = ''] = /^(\w+) (\w+) inet wiregui ?(\w*) ?(.*)$/.exec(line) ?? [];
+    const listed = rest.replace(/^\{ | \}$/g, '').split(', ');
+    const what = `${verb} ${kind}`;
+    if (what === 'add chain') chains.set(name, chains.get(name) ?? []);
+    else if (what === 'add rule') chains.get(name)?.push(rest);
+    else if (what === 'flush chain') chains.set(name, []);
+    else if (what === 'delete chain') expect(chains.delete(name)).toBe(true);
+    else if (what === 'delete element') for (const network of listed) expect(elements.delete(`${name} ${network}`)).toBe(true);
+    else if (what === 'add element') for (const [network, verdict = ''] of listed.map((each) => each.split(' : '))) elements.set(`${name} ${network}`, verdict);
+  }
+  return { chains, elements };
+}
+
 describe('the desired state', () => {
   it('has exactly the entitled devices as peers, and nothing of the others anywhere', () => {
     fc.assert(
@@ -95,6 +111,8 @@ describe('the desired state', () => {
           expect([...old, ...list].some(({ allowedSubnets }) => allowedSubnets.length > 0)).toBe(true);
           return;
         }
+        const reached = afterBatch(replaceBatch(from.ruleset, null));
+        expect(afterBatch(changeBatch(from.ruleset, state.ruleset), reached.chains, reached.elements)).toEqual(afterBatch(replaceBatch(whole.ruleset, null)));
         expect({ ...state, nextChangeAt: null }).toEqual({ ...whole, nextChangeAt: null });
         if (whole.nextChangeAt !== null) expect(state.nextChangeAt?.getTime()).toBeLessThanOrEqual(whole.nextChangeAt.getTime());
         const observed = {

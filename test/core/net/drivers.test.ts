@@ -136,6 +136,12 @@ describe('the mark of a table', async () => {
     expect(await isMarked(marked, desired(inputs([device(1), device(2)]), NOW).ruleset)).toBe(false);
   });
 
+  it('is the same in whatever order devices were read', async () => {
+    const list = [device(1), device(2, { userId: device(1).userId }), device(3)];
+    const marks = await Promise.all([list, list.toReversed()].map((devices) => markBatch(bare, desired(inputs(devices), NOW).ruleset)));
+    expect(marks[0]).toBe(marks[1]);
+  });
+
   it('is broken by any change of the table, and then replaced', async () => {
     const changed = marked.replace('accept', 'drop');
     expect(await isMarked(changed, ruleset)).toBe(false);
@@ -164,6 +170,11 @@ describe('what others have changed', () => {
     ['forwarding', { link, wg, missingForwarding: ['net.ipv4.ip_forward'] }, ['net.ipv4.ip_forward was switched off']],
     ['the link', { link: { ...link, isUp: false, mtu: 1500 }, wg, missingForwarding: [] }, ['wg-test was taken down', 'the MTU of wg-test was set to 1500']],
     ['a route', { link: { ...link, routes: ['10.9.0.0/16' as Cidr] }, wg, missingForwarding: [] }, ['the route 10.9.0.0/16 was added']],
+    [
+      'a peer',
+      { link, wg: { ...wg, peers: new Map([[keyOf(3), first as NonNullable<typeof first>], ...peers]) }, missingForwarding: [] },
+      [`the peer ${keyOf(3)} was added`],
+    ],
     ['the port', { link, wg: { ...wg, listenPort: 1 }, missingForwarding: [] }, ['key, port or mark of wg-test were changed']],
     [
       'a peer’s addresses',

@@ -139,6 +139,13 @@ describe('a plan', () => {
     expect(plan(rotated, matching).map(({ kind }) => kind)).toEqual(['apply-ruleset', 'set-peers', 'remove-peers', 'forget-flows']);
   });
 
+  it('forgets flows of whoever a tighter rule for everybody concerns, wherever their addresses are', () => {
+    const elsewhere = [device(1), device(2, { ipv4: '172.16.0.5' })];
+    const tighter = desired(inputs(elsewhere, [['global', [{ verdict: 'drop' }]]]), NOW);
+    const steps = plan(tighter, { ...matching, ruleset: desired(inputs(elsewhere), NOW).ruleset });
+    expect(steps.at(-1)).toEqual({ kind: 'forget-flows', networks: ['10.3.2.0/24', 'fd00::3:2:0/120', '172.16.0.5/32'] });
+  });
+
   it('changes a preshared key in place', () => {
     const changed = desired(inputs([device(1, { presharedKey: 'other' as DeviceInput['presharedKey'] }), device(2)]), NOW);
     expect(plan(changed, matching)).toMatchObject([{ kind: 'set-peers', peers: [{ publicKey: 'key1', presharedKey: 'other' }] }]);
