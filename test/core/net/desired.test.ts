@@ -59,7 +59,11 @@ function afterBatch(batch: string, chains = new Map<string, string[]>(), element
     else if (what === 'flush chain') chains.set(name, []);
     else if (what === 'delete chain') expect(chains.delete(name)).toBe(true);
     else if (what === 'delete element') for (const network of listed) expect(elements.delete(`${name} ${network}`)).toBe(true);
-    else if (what === 'add element') for (const [network, verdict = ''] of listed.map((each) => each.split(' : '))) elements.set(`${name} ${network}`, verdict);
+    else if (what === 'add element')
+      for (const [network, verdict = ''] of listed.map((each) => each.split(' : '))) {
+        expect(elements.has(`${name} ${network}`)).toBe(false);
+        elements.set(`${name} ${network}`, verdict);
+      }
   }
   return { chains, elements };
 }

@@ -7,6 +7,7 @@ import type { Cidr, DeviceInput, FragmentKey, NetworkInputs, NftRule } from '../
 import { changeBatch, replaceBatch } from '../../../core/net/nft.ts';
 import { plan } from '../../../core/net/plan.ts';
 import { ruleLine } from '../../../core/net/rule-text.ts';
+import type { Ruleset } from '../../../core/net/ruleset.ts';
 import { run } from '../../../core/system/run.ts';
 
 const NOW = new Date('2026-06-01T12:00:00Z');
@@ -81,6 +82,12 @@ describe('the ruleset', () => {
     expect(changeBatch(full, full)).toBe('');
   });
 
+  it('leaves the chain of a user as it is whose addresses alone are others', () => {
+    const fragments = [[user1, rules]] as const;
+    const [before, after] = [{}, { ipv6: null }].map((change) => desired(inputs([device(1, change)], fragments), NOW).ruleset);
+    expect(changeBatch(before as Ruleset, after as Ruleset)).toBe('delete element inet wiregui sources6 { fd00::3:2:2/128 }\n');
+  });
+
   it('never deletes a base chain nor the table, for a packet would slip through in between', () => {
     const empty = desired(inputs([]), NOW).ruleset;
     for (const batch of [replaceBatch(empty, replaceBatch(full, null)), changeBatch(full, empty)])
@@ -141,8 +148,9 @@ describe('a plan', () => {
 
   it('forgets flows of whoever a tighter rule for everybody concerns, wherever their addresses are', () => {
     const elsewhere = [device(1), device(2, { ipv4: '172.16.0.5' })];
-    const tighter = desired(inputs(elsewhere, [['global', [{ verdict: 'drop' }]]]), NOW);
-    const steps = plan(tighter, { ...matching, ruleset: desired(inputs(elsewhere), NOW).ruleset });
+    const own = ['user:00000000-0000-4000-8000-000000000002', rules] as const;
+    const tighter = desired(inputs(elsewhere, [own, ['global', [{ verdict: 'drop' }]]]), NOW);
+    const steps = plan(tighter, { ...matching, ruleset: desired(inputs(elsewhere, [own]), NOW).ruleset });
     expect(steps.at(-1)).toEqual({ kind: 'forget-flows', networks: ['10.3.2.0/24', 'fd00::3:2:0/120', '172.16.0.5/32'] });
   });
 
