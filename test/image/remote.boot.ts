@@ -131,14 +131,14 @@ describe('a box that is kept from afar', () => {
     await api('GET', '/backup', undefined, ['-o', at('backup.tar.gz')]);
     await api('POST', '/devices', { user_id: owner?.id, name: 'phone' });
     expect(await devices()).toHaveLength(2);
-    const process = () => machine.shell("systemctl show -P MainPID -P NRestarts -P ExecMainStartTimestampMonotonic wiregui | xargs");
+    const process = () => machine.shell('systemctl show -P MainPID -P NRestarts -P ExecMainStartTimestampMonotonic wiregui | xargs');
     const before = await process();
     const staged = await api<{ id: string }>('POST', '/backup/restores', undefined, ['-F', `archive=@${at('backup.tar.gz')}`]);
     await api('POST', `/backup/restores/${staged.id}`);
     await until('the backup is back', async () => (await devices().catch(() => [])).join() === id, BOOT_MS);
     expect(await process()).toBe(before);
     expect(before).toMatch(/^\d+ 0 \d+$/);
-    expect((await machine.shell('wg show wg-wiregui peers')).split('\n')).toHaveLength(1);
+    await until('the other device is gone', async () => (await machine.shell('wg show wg-wiregui peers')).split('\n').length === 1, BOOT_MS);
   });
 
   const isReached = async () => {

@@ -58,7 +58,8 @@ describe('the root side of the box', () => {
     expect(existsSync(at('data/.factory-reset'))).toBe(false);
     expect((await root.request('factory-reset', 'erase-everything')).at(-1)).toBe('done');
     expect(existsSync(at('data/.factory-reset'))).toBe(true);
-    expect(root.calls()).toEqual(['systemctl --no-block reboot', 'systemctl --no-block poweroff', 'systemctl --no-block reboot']);
+    const later = 'systemd-run --quiet --collect --on-active=1s --timer-property=AccuracySec=100ms systemctl --no-block';
+    expect(root.calls()).toEqual([`${later} reboot`, `${later} poweroff`, `${later} reboot`]);
   });
 
   it('takes a name that is one, and is called so at once and after the next start', async () => {

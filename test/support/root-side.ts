@@ -20,7 +20,7 @@ export interface RootSide extends Disposable {
 }
 
 const IMAGE = join(import.meta.dirname, '..', '..', 'image', 'root');
-const STUBBED = ['systemctl', 'rauc', 'networkctl', 'journalctl'];
+const STUBBED = ['systemctl', 'systemd-run', 'rauc', 'networkctl', 'journalctl'];
 
 const ENTER = `
 mount --make-rprivate /
