@@ -61,9 +61,14 @@ export async function update(machine: Machine, bundle: string, content = ''): Pr
 }
 
 /** Boots again from the shell. */
-export async function reboot(machine: Machine): Promise<void> {
+export function reboot(machine: Machine): Promise<void> {
+  return beginsAnew(machine, () => machine.type('systemctl --no-block reboot\n'));
+}
+
+/** Does what makes the box boot again, and waits until it has begun to. */
+export async function beginsAnew(machine: Machine, act: () => unknown): Promise<void> {
   const from = machine.output().length;
-  machine.type('systemctl --no-block reboot\n');
+  await act();
   await machine.waitFor(/WireGUI: slot [AB], try \d/, BOOT_MS, from);
   machine.forget();
 }

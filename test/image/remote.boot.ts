@@ -7,7 +7,7 @@ import { run } from '../../core/system/run.ts';
 import { VERSION } from '../../core/version.ts';
 import { type FileServer, startSftpServer, startWebdavServer } from '../support/sftp-server.ts';
 import { until } from '../support/wait.ts';
-import { OWNER, setUp, setupCode, update } from './box.ts';
+import { beginsAnew, OWNER, setUp, setupCode, update } from './box.ts';
 import { BUILD, buildBundles, buildImage, IMAGE, NEXT } from './build.ts';
 import { BOOT_MS, type Machine, startMachine } from './machine.ts';
 
@@ -149,27 +149,21 @@ describe('a box that is kept from afar', () => {
   };
 
   it('is reached as before after it has booted anew', async () => {
-    await api('POST', '/system/reboot');
-    await machine.waitFor(/WireGUI: slot A, try \d/, BOOT_MS, 0);
-    machine.forget();
+    await beginsAnew(machine, () => api('POST', '/system/reboot'));
     await machine.healthy(VERSION);
     await isReached();
   });
 
   it('is reached as before after an update, under the same host key', async () => {
     expect(await update(machine, 'next')).toMatch(/done$/);
-    expect(await ssh('systemctl --no-block reboot')).toBe('');
-    await machine.waitFor(/WireGUI: slot B, try 1/, BOOT_MS, 0);
-    machine.forget();
-    await machine.healthy(NEXT);
+    await beginsAnew(machine, () => ssh('systemctl --no-block reboot'));
+    expect((await machine.healthy(NEXT)).slot).toBe('B');
     await isReached();
   });
 
   it('is closed to everybody after a factory reset', async () => {
     const { hostname } = await api<{ hostname: string }>('GET', '/system');
-    await api('POST', '/system/factory-reset', { hostname });
-    await machine.waitFor(/WireGUI: slot B, try \d/, BOOT_MS, 0);
-    machine.forget();
+    await beginsAnew(machine, () => api('POST', '/system/factory-reset', { hostname }));
     await machine.healthy(NEXT);
     expect(await ssh('id -un')).toMatch(/closed|reset|refused|timed out/i);
     expect(await machine.shell('ls /data/box/ssh 2>/dev/null; systemctl is-active box-ssh || true')).toBe('inactive');
