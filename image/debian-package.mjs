@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-const DEPENDS = 'wireguard-tools, nftables, iproute2, conntrack, procps, adduser, libc6 (>= 2.28)';
+// netbase has the names of protocols that rules are written with.
+const DEPENDS = 'wireguard-tools, nftables, netbase, iproute2, conntrack, procps, adduser, libc6 (>= 2.28)';
 
 export function makeDebianPackage({ build, source, version, environment }) {
   const architecture = process.arch === 'x64' ? 'amd64' : process.arch;

@@ -34,7 +34,10 @@ const TESTS = {
   // SimpleSAMLphp's own package is unpacked by its test; installed it would bring a web server.
   php: 'php-cli',
 };
+/** Names of protocols, which nft reads. */
+const SERVICE_FILES = { '/etc/protocols': 'netbase' };
 const WITHOUT_PROGRAM = {
+  ...SERVICE_FILES,
   '/usr/share/fonts/truetype/dejavu': 'fonts-dejavu-core',
   '/usr/share/doc/php-xml': 'php-xml',
   '/usr/share/doc/php-mbstring': 'php-mbstring',
@@ -64,7 +67,7 @@ await commands[command]();
 
 async function start() {
   installPackages();
-  installPrograms(hasKernelWireguard() ? SERVICE : { ...SERVICE, 'wireguard-go': 'wireguard-go' }, false);
+  installPrograms(hasKernelWireguard() ? SERVICE : { ...SERVICE, 'wireguard-go': 'wireguard-go' }, false, SERVICE_FILES);
   build();
   const child = spawn(join(bin, 'node'), [...NODE_FLAGS, join(root, 'dist', 'cli.js'), 'serve'], {
     cwd: root,
