@@ -3,6 +3,9 @@ import { Command } from 'commander';
 import { AppError, messageOf } from './errors.ts';
 import { VERSION } from './version.ts';
 
+// Database, keys and backups are nobody else's, wherever they are written.
+process.umask(0o077);
+
 // Each command loads what it needs when it runs: `wiregui status` must not open the database.
 const program = new Command('wiregui').description('WireGuard VPN appliance').version(VERSION);
 

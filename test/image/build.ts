@@ -79,6 +79,12 @@ function imageOf(flavour: Flavour): string {
   return join(BUILD, `wiregui-${VERSION}-${flavour}.raw`);
 }
 
+/** The service as a container; answers the path of the archive. */
+export async function buildContainer(): Promise<string> {
+  await make(['--parts', 'container', '--version', VERSION], KEYS);
+  return join(BUILD, `wiregui-${VERSION}-oci.tar`);
+}
+
 /** The service as a Debian package; answers its path. */
 export async function buildDebianPackage(): Promise<string> {
   await make(['--parts', 'deb', '--version', VERSION], KEYS);

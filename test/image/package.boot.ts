@@ -142,5 +142,5 @@ async function boot(disk: string, kernel: string, initrd: string): Promise<Reado
   clearTimeout(timer);
   log.end();
   const lines = stripVTControlCharacters(output).replaceAll('\r', '').split('\n');
-  return Object.fromEntries(lines.map((line) => /^SAID (\S+) ?(.*)$/.exec(line)).flatMap((match) => (match ? [[match[1], match[2]]] : [])));
+  return Object.fromEntries(lines.map((line) => /SAID (\S+) ?(.*)$/.exec(line)).flatMap((match) => (match ? [[match[1], match[2]]] : [])));
 }

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { readdirSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ADMIN, type Service, startService } from '../support/service.ts';
 import { until } from '../support/wait.ts';
@@ -9,6 +11,10 @@ beforeAll(async () => {
   service = await startService();
 });
 afterAll(() => service?.[Symbol.asyncDispose]());
+
+it('writes what nobody else may read', () => {
+  for (const file of readdirSync(service.dataDirectory)) expect([file, statSync(join(service.dataDirectory, file)).mode & 0o077]).toEqual([file, 0]);
+});
 
 it('answers what it was asked before it ends, and waits for nobody who asks nothing', async () => {
   const body = new URLSearchParams(ADMIN).toString();
