@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { run } from '../../core/system/run.ts';
 import { VERSION } from '../../core/version.ts';
 import { reboot, update } from './box.ts';
-import { BUILD, buildBundles, buildImage, IMAGE } from './build.ts';
+import { BUILD, buildBundles, buildRelease, IMAGE } from './build.ts';
 import { type Machine, startMachine } from './machine.ts';
 
 // `npm run bench:image`: what the image weighs and how long a box takes, beside what they should be. Times under TCG, which
@@ -12,7 +12,7 @@ const rows: (readonly [what: string, measured: string, target: string, isMet: bo
 const seconds = (ms: number) => ms / 1_000;
 const note = (what: string, value: number, unit: string, most: number) => rows.push([what, `${value.toFixed(1)} ${unit}`, `≤ ${most} ${unit}`, value <= most]);
 
-await buildImage();
+await buildRelease();
 const second = await buildBundles();
 note('compressed image (vm)', statSync(`${IMAGE}.zst`).size / 1e6, 'MB', 125);
 const unit = join(import.meta.dirname, '..', '..', 'image/root/usr/lib/systemd/system/wiregui.service');
