@@ -125,7 +125,7 @@ describe('a box that is kept from afar', () => {
     stream.kill();
   });
 
-  it('is given a backup back by the process that runs, with the tunnel up meanwhile', async () => {
+  it('is given a backup back by the process that runs', async () => {
     const [owner] = await api<readonly { id: string }[]>('GET', '/users');
     const { id } = await api<Device>('POST', '/devices', { user_id: owner?.id, name: 'laptop' });
     await api('GET', '/backup', undefined, ['-o', at('backup.tar.gz')]);

@@ -149,7 +149,8 @@ describe('a plan', () => {
   it('forgets flows of whoever a tighter rule for everybody concerns, wherever their addresses are', () => {
     const elsewhere = [device(1), device(2, { ipv4: '172.16.0.5' })];
     const own = ['user:00000000-0000-4000-8000-000000000002', rules] as const;
-    const tighter = desired(inputs(elsewhere, [own, ['global', [{ verdict: 'drop' }]]]), NOW);
+    const moved = [device(1), device(2, { ipv4: '172.16.0.5', ipv6: null })];
+    const tighter = desired(inputs(moved, [own, ['global', [{ verdict: 'drop' }]]]), NOW);
     const steps = plan(tighter, { ...matching, ruleset: desired(inputs(elsewhere, [own]), NOW).ruleset });
     expect(steps.at(-1)).toEqual({ kind: 'forget-flows', networks: ['10.3.2.0/24', 'fd00::3:2:0/120', '172.16.0.5/32'] });
   });
